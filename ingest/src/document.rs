@@ -1,0 +1,183 @@
+//! What every format becomes: an ordered list of blocks, with their place in the original.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+
+use crate::layout::{Layout, LayoutLine, PageSize};
+
+/// What stands between two blocks in [`ParsedDocument::text`].
+pub const BLOCK_SEPARATOR: &str = "\n\n";
+
+/// A document as its parser understood it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ParsedDocument {
+    pub media_type: MediaType,
+    pub title: Option<String>,
+    /// `None` for formats without pages.
+    pub page_count: Option<u32>,
+    /// One per page, in order; empty for formats without pages.
+    pub page_sizes: Vec<PageSize>,
+    pub blocks: Vec<Block>,
+    pub warnings: Vec<Warning>,
+}
+
+/// The formats that can be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum MediaType {
+    #[serde(rename = "application/pdf")]
+    Pdf,
+    #[serde(rename = "text/html")]
+    Html,
+    #[serde(rename = "text/markdown")]
+    Markdown,
+    #[serde(rename = "text/plain")]
+    Text,
+    #[serde(rename = "application/vnd.openxmlformats-officedocument.wordprocessingml.document")]
+    Docx,
+}
+
+/// A parsed unit of a document: what a reader would call a paragraph, a heading, a table.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Block {
+    pub kind: BlockKind,
+    /// Never empty, NFC.
+    pub text: String,
+    /// The headings above this block, outermost first, without the block itself.
+    pub heading_path: Vec<String>,
+    /// 1-based page on which the block starts.
+    pub page: Option<u32>,
+    /// Tiles the characters of `text`; empty unless the format has pages with geometry.
+    pub lines: Vec<Line>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BlockKind {
+    /// `level` is 1 for the outermost.
+    Heading {
+        level: u8,
+    },
+    Paragraph,
+    ListItem,
+    /// Rows are lines of text, cells are separated by `" | "`.
+    Table,
+    Code,
+    Caption,
+    Quote,
+}
+
+/// One stretch of text drawn on a page, along one base line and in one direction.
+///
+/// Characters of [`Block::text`] in `char_start..char_end` (relative to the block) stand on it.
+/// `x` has `char_end - char_start + 1` boundaries in PDF points from the page's left edge; they
+/// fall where the script runs from right to left. `top` and `bottom` are measured in points from
+/// the top of the page as displayed (rotation and crop box applied).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Line {
+    /// 1-based.
+    pub page: u32,
+    pub char_start: u32,
+    pub char_end: u32,
+    pub top: f32,
+    pub bottom: f32,
+    pub x: Vec<f32>,
+}
+
+/// Something that the reader of a parsed document should know: part of it may be missing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Warning {
+    /// Stable identifier, for example `page_without_text`.
+    pub code: Cow<'static, str>,
+    pub message: String,
+    /// 1-based.
+    pub page: Option<u32>,
+}
+
+impl MediaType {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pdf => "application/pdf",
+            Self::Html => "text/html",
+            Self::Markdown => "text/markdown",
+            Self::Text => "text/plain",
+            Self::Docx => "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+        }
+    }
+}
+
+impl BlockKind {
+    /// The kind's name as it stands in the API.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Heading { .. } => "heading",
+            Self::Paragraph => "paragraph",
+            Self::ListItem => "list_item",
+            Self::Table => "table",
+            Self::Code => "code",
+            Self::Caption => "caption",
+            Self::Quote => "quote",
+        }
+    }
+}
+
+impl Warning {
+    pub fn new(code: &'static str, message: impl Into<String>, page: Option<u32>) -> Self {
+        Self {
+            code: Cow::Borrowed(code),
+            message: message.into(),
+            page,
+        }
+    }
+}
+
+impl ParsedDocument {
+    /// The revision's text: the blocks' texts joined by [`BLOCK_SEPARATOR`]. All character
+    /// offsets of a revision count characters of this.
+    pub fn text(&self) -> String {
+        let texts: Vec<&str> = self
+            .blocks
+            .iter()
+            .map(|block| block.text.as_str())
+            .collect();
+        texts.join(BLOCK_SEPARATOR)
+    }
+
+    /// The character range of each block in [`Self::text`].
+    pub fn block_ranges(&self) -> Vec<(u32, u32)> {
+        let separator_chars = BLOCK_SEPARATOR.chars().count() as u32;
+        let mut char_start = 0;
+        self.blocks
+            .iter()
+            .map(|block| {
+                let char_end = char_start + block.text.chars().count() as u32;
+                let range = (char_start, char_end);
+                char_start = char_end + separator_chars;
+                range
+            })
+            .collect()
+    }
+
+    /// The geometry of the whole text; without pages and lines for formats that have none.
+    pub fn layout(&self) -> Layout {
+        let lines = self
+            .blocks
+            .iter()
+            .zip(self.block_ranges())
+            .flat_map(|(block, (block_start, _))| {
+                block.lines.iter().map(move |line| LayoutLine {
+                    page: line.page,
+                    char_start: block_start + line.char_start,
+                    char_end: block_start + line.char_end,
+                    top: line.top,
+                    bottom: line.bottom,
+                    x: line.x.clone(),
+                })
+            })
+            .collect();
+        Layout {
+            pages: self.page_sizes.clone(),
+            lines,
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! Why a file could not be parsed, and what its owner can do about it.
+
+use serde::{Deserialize, Serialize};
+
+/// A parse that gave no document. [`Self::code`] is stable, [`Self::hint`] is for the person who
+/// added the file.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+#[serde(tag = "error", rename_all = "snake_case")]
+pub enum ParseError {
+    #[error("file is empty")]
+    Empty,
+    #[error("cannot read files of type {media_type}")]
+    Unsupported { media_type: String },
+    #[error("pdf is encrypted with a password")]
+    Encrypted,
+    #[error("damaged {format} file: {reason}")]
+    Damaged { format: String, reason: String },
+    #[error("no text on any of {pages} pages")]
+    NoText { pages: u32 },
+    #[error("file has {bytes} bytes, more than the limit of {max_bytes}")]
+    TooLarge { bytes: u64, max_bytes: u64 },
+    /// `limit` says what was counted, for example `pages`; `allowed` how many there may be.
+    #[error("file exceeds the limit of {allowed} {limit}")]
+    LimitExceeded { limit: String, allowed: u64 },
+    #[error("parsing took longer than {seconds} seconds")]
+    TimedOut { seconds: u64 },
+    #[error("parser process died: {reason}")]
+    Crashed { reason: String },
+    #[error("cannot read or pass on the file: {message}")]
+    Io { message: String },
+}
+
+impl ParseError {
+    /// Stable identifier for programs.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Empty => "empty_file",
+            Self::Unsupported { .. } => "unsupported_format",
+            Self::Encrypted => "encrypted_pdf",
+            Self::Damaged { .. } => "damaged_file",
+            Self::NoText { .. } => "no_text",
+            Self::TooLarge { .. } => "too_large",
+            Self::LimitExceeded { .. } => "limit_exceeded",
+            Self::TimedOut { .. } => "timed_out",
+            Self::Crashed { .. } => "parser_crashed",
+            Self::Io { .. } => "io",
+        }
+    }
+
+    /// What the person who added the file can do.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Empty => "check that the file was copied completely, then add it again",
+            Self::Unsupported { .. } => {
+                "convert it to PDF, HTML, Markdown, plain text or DOCX and add that"
+            }
+            Self::Encrypted => "save a copy without a password and add that",
+            Self::Damaged { .. } => {
+                "open it in its own program, save it again and add the new copy"
+            }
+            Self::NoText { .. } => {
+                "the pages are probably images: run text recognition (OCR) on it and add the result"
+            }
+            Self::TooLarge { .. } => "split it into smaller files",
+            Self::LimitExceeded { .. } => {
+                "split it into smaller files; if it comes from somebody else, don't trust it"
+            }
+            Self::TimedOut { .. } => "split it into smaller files, or raise the time limit",
+            Self::Crashed { .. } => {
+                "save it again in its own program; if it comes from somebody else, don't trust it"
+            }
+            Self::Io { .. } => "check the disk and the file's permissions, then try again",
+        }
+    }
+
+    /// A file of a readable format that breaks the rules of that format.
+    pub fn damaged(format: &str, reason: impl std::fmt::Display) -> Self {
+        Self::Damaged {
+            format: format.to_owned(),
+            reason: reason.to_string(),
+        }
+    }
+
+    /// More of something than [`Limits`](crate::limits::Limits) or a parser's own bound allows.
+    pub fn limit(limit: &str, allowed: u64) -> Self {
+        Self::LimitExceeded {
+            limit: limit.to_owned(),
+            allowed,
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! Who may call the service. Deny by default: without a key only this machine's own pages and programs
+//! are answered; with one, only callers that show it.
+
+use actix_web::dev::ServiceRequest;
+use actix_web::http::Method;
+use actix_web::http::header;
+use sha2::{Digest, Sha256};
+
+use crate::config::Settings;
+use crate::error::ApiError;
+
+/// The rules in force. The key is kept as its hash only.
+#[derive(Debug, Clone)]
+pub struct Access {
+    key_sha256: Option<[u8; 32]>,
+    hosts: Vec<String>,
+}
+
+/// Answered without a key: a load balancer has none.
+const OPEN_PATHS: [&str; 3] = ["/healthz", "/livez", "/readyz"];
+
+impl Access {
+    pub fn new(settings: &Settings) -> Self {
+        let mut hosts = vec!["localhost".to_owned(), "127.0.0.1".into(), "[::1]".into()];
+        hosts.push(settings.listen.ip().to_string());
+        hosts.extend(settings.public_hosts.iter().map(|host| host.to_lowercase()));
+        let key = &settings.api_key;
+        Self {
+            key_sha256: (!key.is_empty()).then(|| Sha256::digest(key.as_bytes()).into()),
+            hosts,
+        }
+    }
+
+    /// Refuses requests from foreign pages (by `Host` against rebinding, by `Origin` against forgery)
+    /// and requests without the key where one is set.
+    pub fn check(&self, request: &ServiceRequest) -> Result<(), ApiError> {
+        if OPEN_PATHS.contains(&request.path()) {
+            return Ok(());
+        }
+        let header_text = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
+        let authority = header_text(header::HOST)
+            .or_else(|| request.uri().authority().map(actix_web::http::uri::Authority::as_str));
+        if self.key_sha256.is_none() && !authority.is_some_and(|host| self.knows(host)) {
+            return Err(ApiError::new(
+                "forbidden_origin",
+                "this service is not known under that host name",
+                "add the name to public_hosts, or set an api_key",
+            ));
+        }
+        let origin = header_text(header::ORIGIN);
+        if request.method() != Method::GET && origin.is_some_and(|origin| !same_site(origin, authority)) {
+            return Err(ApiError::new(
+                "forbidden_origin",
+                "another site's page may not change anything here",
+                "call the API from a program, or open the page of this service",
+            ));
+        }
+        let Some(expected) = self.key_sha256 else {
+            return Ok(());
+        };
+        let shown = header_text(header::AUTHORIZATION).and_then(shown_key);
+        let matches = shown.is_some_and(|key| equal(&Sha256::digest(&key).into(), &expected));
+        if matches {
+            return Ok(());
+        }
+        Err(ApiError::new(
+            "unauthorized",
+            "this service needs a key",
+            "send the header \"Authorization: Bearer KEY\"",
+        ))
+    }
+
+    fn knows(&self, authority: &str) -> bool {
+        let name = host_name(authority).to_lowercase();
+        self.hosts.contains(&name)
+    }
+}
+
+fn host_name(authority: &str) -> &str {
+    match authority.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        _ => authority,
+    }
+}
+
+fn same_site(origin: &str, authority: Option<&str>) -> bool {
+    let rest = origin.split_once("://").map(|(_, rest)| rest);
+    rest.is_some() && rest == authority
+}
+
+/// The key out of `Bearer KEY`, or the password out of `Basic …`.
+fn shown_key(value: &str) -> Option<Vec<u8>> {
+    let (scheme, rest) = value.split_once(' ')?;
+    if scheme.eq_ignore_ascii_case("bearer") {
+        return Some(rest.trim().as_bytes().to_vec());
+    }
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return None;
+    }
+    use base64::Engine as _;
+    let decoded = base64::engine::general_purpose::STANDARD.decode(rest.trim()).ok()?;
+    let colon = decoded.iter().position(|byte| *byte == b':')?;
+    Some(decoded[colon + 1..].to_vec())
+}
+
+/// Compares without stopping at the first difference, so that time tells nothing.
+fn equal(left: &[u8; 32], right: &[u8; 32]) -> bool {
+    left.iter().zip(right).fold(0, |difference, (a, b)| difference | (a ^ b)) == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use actix_web::test::TestRequest;
+
+    fn access(key: &str) -> Access {
+        let mut settings = Settings::load(None).unwrap();
+        settings.api_key = key.into();
+        settings.public_hosts = vec!["docs.example".into()];
+        Access::new(&settings)
+    }
+
+    fn code(access: &Access, request: TestRequest) -> &'static str {
+        access.check(&request.to_srv_request()).err().map_or("ok", |error| error.code)
+    }
+
+    fn get(host: &str) -> TestRequest {
+        TestRequest::get().uri("/api/v1/status").insert_header(("Host", host))
+    }
+
+    #[test]
+    fn foreign_host_names_are_refused_without_a_key() {
+        let access = access("");
+        for host in ["localhost:8080", "127.0.0.1", "[::1]:8080", "docs.example"] {
+            assert_eq!(code(&access, get(host)), "ok", "{host}");
+        }
+        assert_eq!(code(&access, get("evil.example")), "forbidden_origin");
+    }
+
+    #[test]
+    fn foreign_pages_cannot_change_anything() {
+        let access = access("");
+        let post = |origin| {
+            TestRequest::post()
+                .uri("/api/v1/documents")
+                .insert_header(("Host", "localhost:8080"))
+                .insert_header(("Origin", origin))
+        };
+        assert_eq!(code(&access, post("http://localhost:8080")), "ok");
+        assert_eq!(code(&access, post("http://evil.example")), "forbidden_origin");
+        assert_eq!(code(&access, post("null")), "forbidden_origin");
+    }
+
+    #[test]
+    fn with_a_key_everybody_shows_it() {
+        let access = access("secret");
+        let with = |value: &str| get("any.example").insert_header(("Authorization", value));
+        assert_eq!(code(&access, get("localhost")), "unauthorized");
+        assert_eq!(code(&access, with("Bearer wrong")), "unauthorized");
+        assert_eq!(code(&access, with("Bearer secret")), "ok");
+        assert_eq!(code(&access, with("Basic OnNlY3JldA==")), "ok");
+        let health = TestRequest::get().uri("/healthz").insert_header(("Host", "x"));
+        assert_eq!(code(&access, health), "ok");
+    }
+}

@@ -1,0 +1,142 @@
+//! The HTTP client behind the commands: finds the service of the data folder, or starts one for itself.
+
+use std::io::{BufRead, BufReader, Read};
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use serde_json::Value;
+
+use crate::config::Settings;
+use crate::local::{LocalService, running_service};
+
+/// A connection to the service of one data folder.
+pub struct Client {
+    base: String,
+    authorization: Option<String>,
+    agent: ureq::Agent,
+    /// Kept so that it ends with the client, after its last request.
+    _service: Option<LocalService>,
+}
+
+impl Client {
+    /// Connects to the running service, or starts one inside this process.
+    pub fn connect(settings: &Settings) -> anyhow::Result<Self> {
+        let agent: ureq::Agent = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .timeout_connect(Some(Duration::from_secs(5)))
+            .build()
+            .into();
+        let (address, service) = match running_service(&settings.data_dir) {
+            Some(address) => (address, None),
+            None => {
+                let service = LocalService::start(settings.clone())?;
+                (service.address(), Some(service))
+            }
+        };
+        let key = &settings.api_key;
+        Ok(Self {
+            base: format!("http://{address}"),
+            authorization: (!key.is_empty()).then(|| format!("Bearer {key}")),
+            agent,
+            _service: service,
+        })
+    }
+
+    pub fn get(&self, path: &str) -> anyhow::Result<Value> {
+        let request = self.authorized(ureq::http::Request::get(self.url(path)));
+        read_json(self.agent.run(request.body(())?)?)
+    }
+
+    pub fn delete(&self, path: &str) -> anyhow::Result<Value> {
+        let request = self.authorized(ureq::http::Request::delete(self.url(path)));
+        read_json(self.agent.run(request.body(())?)?)
+    }
+
+    pub fn post(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
+        read_json(self.post_raw(path, "application/json", serde_json::to_vec(body)?)?)
+    }
+
+    /// Uploads one file. `source_uri` identifies the document, so that the same path is the same document.
+    pub fn upload(&self, file_name: &str, source_uri: &str, collection: &str, bytes: &[u8]) -> anyhow::Result<Value> {
+        let boundary = format!("terroir-{}", uuid::Uuid::new_v4().simple());
+        let quoted = |text: &str| text.replace('\\', "\\\\").replace('"', "%22").replace(['\r', '\n'], " ");
+        let mut body = Vec::with_capacity(bytes.len() + 1024);
+        for (name, value) in [("collection", collection), ("source_uri", source_uri)] {
+            body.extend_from_slice(
+                format!("--{boundary}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n").as_bytes(),
+            );
+        }
+        body.extend_from_slice(
+            format!(
+                "--{boundary}\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{}\"\r\nContent-Type: application/octet-stream\r\n\r\n",
+                quoted(file_name)
+            )
+            .as_bytes(),
+        );
+        body.extend_from_slice(bytes);
+        body.extend_from_slice(format!("\r\n--{boundary}--\r\n").as_bytes());
+        let media_type = format!("multipart/form-data; boundary={boundary}");
+        read_json(self.post_raw("/api/v1/documents", &media_type, body)?)
+    }
+
+    /// Posts and hands each server-sent event to `each` as (event, data).
+    pub fn stream(
+        &self,
+        path: &str,
+        body: &Value,
+        mut each: impl FnMut(&str, Value) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
+        let response = self.post_raw(path, "application/json", serde_json::to_vec(body)?)?;
+        if !response.status().is_success() {
+            read_json(response)?;
+            bail!("{path} answered nothing");
+        }
+        let reader = BufReader::new(response.into_body().into_reader());
+        let mut event = String::new();
+        for line in reader.lines() {
+            let line = line.context("the answer broke off")?;
+            if let Some(name) = line.strip_prefix("event: ") {
+                name.clone_into(&mut event);
+            } else if let Some(data) = line.strip_prefix("data: ") {
+                each(&event, serde_json::from_str(data).context("unreadable event")?)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn post_raw(&self, path: &str, media_type: &str, body: Vec<u8>) -> anyhow::Result<ureq::http::Response<ureq::Body>> {
+        let request = self
+            .authorized(ureq::http::Request::post(self.url(path)))
+            .header("Content-Type", media_type);
+        Ok(self.agent.run(request.body(body)?)?)
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.base)
+    }
+
+    fn authorized(&self, request: ureq::http::request::Builder) -> ureq::http::request::Builder {
+        match &self.authorization {
+            Some(value) => request.header("Authorization", value),
+            None => request,
+        }
+    }
+}
+
+/// The body, or the service's error as this command's error.
+fn read_json(response: ureq::http::Response<ureq::Body>) -> anyhow::Result<Value> {
+    let status = response.status();
+    let mut text = String::new();
+    response.into_body().into_reader().read_to_string(&mut text)?;
+    let value: Value = serde_json::from_str(&text).with_context(|| format!("the service answered {status} without JSON"))?;
+    if status.is_success() {
+        return Ok(value);
+    }
+    let error = &value["error"];
+    bail!(
+        "{} ({}); {}",
+        error["message"].as_str().unwrap_or("the service refused"),
+        error["code"].as_str().unwrap_or(status.as_str()),
+        error["hint"].as_str().unwrap_or_default()
+    );
+}

@@ -1,0 +1,130 @@
+//! `documents` and `collections`.
+
+use clap::Subcommand;
+use serde_json::{Value, json};
+
+use super::client::Client;
+use super::print_json;
+use crate::config::Settings;
+
+#[derive(Debug, Subcommand)]
+pub enum DocumentsCommand {
+    /// List documents
+    List {
+        #[arg(long, value_name = "NAME")]
+        collection: Option<String>,
+        /// queued, processing, ready or failed
+        #[arg(long)]
+        status: Option<String>,
+    },
+    /// Show one document
+    Show { id: String },
+    /// Remove a document from everywhere
+    Remove { id: String },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum CollectionsCommand {
+    /// List collections
+    List,
+    /// Create a collection
+    Create { name: String },
+}
+
+pub fn documents(settings: &Settings, command: &DocumentsCommand, json: bool) -> anyhow::Result<()> {
+    let client = Client::connect(settings)?;
+    match command {
+        DocumentsCommand::List { collection, status } => {
+            let items = list(&client, collection.as_deref(), status.as_deref())?;
+            if json {
+                return print_json(&json!({"items": items}));
+            }
+            for item in &items {
+                println!(
+                    "{}  {:<10} {:>5} chunks  {}",
+                    item["id"].as_str().unwrap_or(""),
+                    item["status"].as_str().unwrap_or(""),
+                    item["chunks"],
+                    item["title"].as_str().or(item["file_name"].as_str()).unwrap_or("")
+                );
+            }
+            println!("{} documents", items.len());
+            Ok(())
+        }
+        DocumentsCommand::Show { id } => {
+            let document = client.get(&format!("/api/v1/documents/{id}"))?;
+            if json {
+                return print_json(&document);
+            }
+            println!("{}", serde_json::to_string_pretty(&document)?);
+            Ok(())
+        }
+        DocumentsCommand::Remove { id } => {
+            let receipt = client.delete(&format!("/api/v1/documents/{id}"))?;
+            if json {
+                return print_json(&receipt);
+            }
+            let removed = &receipt["removed"];
+            println!(
+                "removed {id}: {} chunks, {} lexical and {} dense entries",
+                removed["chunks"], removed["lexical"], removed["dense"]
+            );
+            Ok(())
+        }
+    }
+}
+
+pub fn collections(settings: &Settings, command: &CollectionsCommand, json: bool) -> anyhow::Result<()> {
+    let client = Client::connect(settings)?;
+    match command {
+        CollectionsCommand::List => {
+            let found = client.get("/api/v1/collections")?;
+            if json {
+                return print_json(&found);
+            }
+            for item in found["items"].as_array().unwrap_or(&Vec::new()) {
+                println!("{:<30} {:>6} documents", item["name"].as_str().unwrap_or(""), item["documents"]);
+            }
+            Ok(())
+        }
+        CollectionsCommand::Create { name } => {
+            let created = client.post("/api/v1/collections", &json!({"name": name}))?;
+            if json {
+                return print_json(&created);
+            }
+            println!("created {name}");
+            Ok(())
+        }
+    }
+}
+
+/// Every page of the list.
+fn list(client: &Client, collection: Option<&str>, status: Option<&str>) -> anyhow::Result<Vec<Value>> {
+    let mut items = Vec::new();
+    let mut cursor: Option<String> = None;
+    loop {
+        let mut path = "/api/v1/documents?limit=200".to_owned();
+        let filters = [("collection", collection), ("status", status), ("cursor", cursor.as_deref())];
+        for (name, value) in filters {
+            if let Some(value) = value {
+                path.push_str(&format!("&{name}={}", query_value(value)));
+            }
+        }
+        let page = client.get(&path)?;
+        items.extend(page["items"].as_array().cloned().unwrap_or_default());
+        match page["next_cursor"].as_str() {
+            Some(next) => cursor = Some(next.to_owned()),
+            None => return Ok(items),
+        }
+    }
+}
+
+/// Percent-encodes everything but unreserved characters (RFC 3986, section 2.3).
+fn query_value(text: &str) -> String {
+    text.bytes()
+        .map(|byte| match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => (byte as char).to_string(),
+            _ => format!("%{byte:02X}"),
+        })
+        .collect()
+}

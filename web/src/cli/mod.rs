@@ -1,0 +1,159 @@
+//! The command line. Commands that concern the knowledge base speak the HTTP API: to the service that
+//! runs on the data folder, or to one started for the length of the command. So there is one behaviour.
+
+mod bench;
+mod client;
+mod documents;
+mod evaluate;
+mod ingest;
+mod maintenance;
+mod models;
+mod parse;
+mod query;
+mod serve;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::config::Settings;
+
+/// Answers from your own documents that you can prove.
+#[derive(Debug, Parser)]
+#[command(name = "terroir", version, about, propagate_version = true)]
+pub struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Args)]
+pub struct Global {
+    /// Folder of everything Terroir keeps
+    #[arg(long, global = true, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Settings file (TOML)
+    #[arg(long, global = true, value_name = "FILE", env = "TERROIR_CONFIG_FILE")]
+    config: Option<PathBuf>,
+    /// Print JSON instead of text
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the service: API, page and ingestion
+    Serve {
+        /// Address to listen on
+        #[arg(long)]
+        listen: Option<SocketAddr>,
+    },
+    /// Run ingestion only, beside services that share a PostgreSQL database
+    Worker,
+    /// Add files, folders or web addresses
+    Ingest(ingest::IngestArgs),
+    /// Show what a file becomes: its blocks in order
+    Parse { file: PathBuf },
+    /// Find passages
+    Search(query::SearchArgs),
+    /// Ask a question
+    Ask(query::AskArgs),
+    /// List, show or remove documents
+    #[command(subcommand)]
+    Documents(documents::DocumentsCommand),
+    /// List or create collections
+    #[command(subcommand)]
+    Collections(documents::CollectionsCommand),
+    /// List, import, download or verify models
+    #[command(subcommand)]
+    Models(models::ModelsCommand),
+    /// Build both indexes anew from the database
+    Reindex,
+    /// Compare database and indexes
+    Doctor {
+        /// Mend the differences that were found
+        #[arg(long)]
+        repair: bool,
+    },
+    /// Measure quality
+    #[command(subcommand)]
+    Eval(evaluate::EvalCommand),
+    /// Measure speed
+    #[command(subcommand)]
+    Bench(bench::BenchCommand),
+    /// Print the OpenAPI description of the API
+    Openapi,
+    /// One parse, in the process made for it
+    #[command(name = "parse-cell", hide = true)]
+    ParseCell,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum Mode {
+    Hybrid,
+    Lexical,
+    Dense,
+}
+
+impl Mode {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Hybrid => "hybrid",
+            Self::Lexical => "lexical",
+            Self::Dense => "dense",
+        }
+    }
+}
+
+/// Runs the command of this process's arguments.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    if matches!(cli.command, Command::ParseCell) {
+        return terroir_ingest::cell::child_main();
+    }
+    match run(cli) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    let mut settings = Settings::load(cli.global.config.as_deref())?;
+    if let Some(data) = cli.global.data {
+        settings.data_dir = data;
+    }
+    let json = cli.global.json;
+    match cli.command {
+        Command::Serve { listen } => {
+            settings.listen = listen.unwrap_or(settings.listen);
+            serve::serve(settings)?;
+        }
+        Command::Worker => serve::worker(settings)?,
+        Command::Ingest(arguments) => return ingest::ingest(&settings, &arguments, json),
+        Command::Parse { file } => parse::parse(&settings, &file, json)?,
+        Command::Search(arguments) => query::search(&settings, &arguments, json)?,
+        Command::Ask(arguments) => query::ask(&settings, &arguments, json)?,
+        Command::Documents(command) => documents::documents(&settings, &command, json)?,
+        Command::Collections(command) => documents::collections(&settings, &command, json)?,
+        Command::Models(command) => models::models(&settings, &command, json)?,
+        Command::Reindex => maintenance::reindex(&settings, json)?,
+        Command::Doctor { repair } => return maintenance::doctor(&settings, repair, json),
+        Command::Eval(command) => evaluate::evaluate(&settings, &command, json)?,
+        Command::Bench(command) => bench::bench(&settings, &command, json)?,
+        Command::Openapi => println!("{}", crate::openapi::description_json()?),
+        Command::ParseCell => unreachable!("handled before the settings are read"),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// One JSON value on one line of stdout.
+fn print_json(value: &impl serde::Serialize) -> anyhow::Result<()> {
+    println!("{}", serde_json::to_string(value)?);
+    Ok(())
+}

@@ -1,0 +1,350 @@
+//! Settings: `default.toml`, then a file, then the environment, then flags. The only reader of the
+//! environment in the product.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use toml::{Table, Value};
+
+const DEFAULTS: &str = include_str!("../default.toml");
+const PREFIX: &str = "TERROIR_";
+/// Names that people know from elsewhere, and the setting each stands for.
+const WELL_KNOWN: [(&str, &str); 4] = [
+    ("DATABASE_URL", "database.url"),
+    ("QDRANT_URL", "qdrant.url"),
+    ("QDRANT_API_KEY", "qdrant.api_key"),
+    ("RUST_LOG", "log"),
+];
+
+/// What can be wrong with the settings; found before anything is opened.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    #[error("settings file {path}: {reason}")]
+    File { path: PathBuf, reason: String },
+    #[error("setting {key}: {reason}")]
+    Value { key: String, reason: String },
+    #[error("unknown setting {key}: see default.toml for the settings there are")]
+    Unknown { key: String },
+}
+
+/// The settings in force, as in `default.toml`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    pub data_dir: PathBuf,
+    pub listen: SocketAddr,
+    pub api_key: String,
+    pub public_hosts: Vec<String>,
+    pub log: String,
+    pub log_format: LogFormat,
+    pub database: Database,
+    pub qdrant: Qdrant,
+    pub models: Models,
+    pub ingest: Ingest,
+    pub search: Search,
+    pub answer: Answer,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    Text,
+    Json,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Database {
+    pub url: String,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Qdrant {
+    pub url: String,
+    pub api_key: String,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Models {
+    pub dir: PathBuf,
+    pub embed: String,
+    pub generate: String,
+    pub threads: usize,
+    pub queue_capacity: usize,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ingest {
+    pub workers: usize,
+    pub max_file_bytes: u64,
+    pub cell_memory_bytes: u64,
+    pub cell_cpu_seconds: u64,
+    pub cell_wall_seconds: u64,
+    pub max_pages: u32,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Search {
+    pub top_k: usize,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Answer {
+    pub passages: usize,
+    pub style: AnswerStyle,
+    pub max_tokens: usize,
+    pub temperature: f32,
+    pub max_question_bytes: usize,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AnswerStyle {
+    Quote,
+    Compose,
+}
+
+impl Settings {
+    /// Reads the defaults, `file` if given, and the process environment.
+    pub fn load(file: Option<&Path>) -> Result<Self, ConfigError> {
+        Self::from_layers(file, std::env::vars())
+    }
+
+    fn from_layers(
+        file: Option<&Path>,
+        environment: impl Iterator<Item = (String, String)>,
+    ) -> Result<Self, ConfigError> {
+        let mut settings: Table = DEFAULTS
+            .parse()
+            .expect("default.toml is checked in and parsed by a test");
+        if let Some(path) = file {
+            let in_file = |reason: String| ConfigError::File {
+                path: path.to_owned(),
+                reason,
+            };
+            let text = fs_err::read_to_string(path).map_err(|error| in_file(error.to_string()))?;
+            let table: Table = text
+                .parse()
+                .map_err(|error: toml::de::Error| in_file(error.to_string()))?;
+            merge(&mut settings, table, "")?;
+        }
+        apply_environment(&mut settings, environment)?;
+        let settings: Self =
+            settings
+                .try_into()
+                .map_err(|error: toml::de::Error| ConfigError::Value {
+                    key: "settings".into(),
+                    reason: error.to_string(),
+                })?;
+        Ok(settings)
+    }
+
+    /// Refuses a configuration that would open the service to others without a key.
+    pub fn check_exposure(&self) -> Result<(), ConfigError> {
+        if self.listen.ip().is_loopback() || !self.api_key.is_empty() {
+            return Ok(());
+        }
+        Err(ConfigError::Value {
+            key: "listen".into(),
+            reason: format!(
+                "{} can be reached by other machines; set api_key (TERROIR_API_KEY) to a long random secret first",
+                self.listen
+            ),
+        })
+    }
+
+    pub fn models_dir(&self) -> PathBuf {
+        if self.models.dir.as_os_str().is_empty() {
+            self.data_dir.join("models")
+        } else {
+            self.models.dir.clone()
+        }
+    }
+
+    /// Threads for one model.
+    pub fn model_threads(&self) -> usize {
+        cores_unless_set(self.models.threads)
+    }
+
+    pub fn ingest_workers(&self) -> usize {
+        cores_unless_set(self.ingest.workers)
+    }
+}
+
+fn cores_unless_set(value: usize) -> usize {
+    if value > 0 {
+        return value;
+    }
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}
+
+fn merge(base: &mut Table, over: Table, prefix: &str) -> Result<(), ConfigError> {
+    for (key, value) in over {
+        let path = format!("{prefix}{key}");
+        match (base.get_mut(&key), value) {
+            (Some(Value::Table(inner)), Value::Table(table)) => {
+                merge(inner, table, &format!("{path}."))?;
+            }
+            (Some(slot), value) => *slot = value,
+            (None, _) => return Err(ConfigError::Unknown { key: path }),
+        }
+    }
+    Ok(())
+}
+
+fn apply_environment(
+    settings: &mut Table,
+    environment: impl Iterator<Item = (String, String)>,
+) -> Result<(), ConfigError> {
+    let mut variables: Vec<(String, String)> = environment.collect();
+    // A setting's own name is more precise than a well-known one: apply it last.
+    variables.sort_by_key(|(name, _)| name.starts_with(PREFIX));
+    for (name, text) in variables {
+        if text.is_empty() {
+            continue;
+        }
+        let key = match WELL_KNOWN.iter().find(|(known, _)| *known == name) {
+            Some((_, key)) => (*key).to_owned(),
+            None => match name.strip_prefix(PREFIX) {
+                // Test suites name their own servers under the same prefix.
+                Some(rest) if rest.starts_with("TEST_") => continue,
+                Some(rest) => setting_key(settings, &rest.to_lowercase())
+                    .ok_or(ConfigError::Unknown { key: name.clone() })?,
+                None => continue,
+            },
+        };
+        set(settings, &key, &text)?;
+    }
+    Ok(())
+}
+
+/// `ingest_max_pages` → `ingest.max_pages`, if there is such a setting.
+fn setting_key(settings: &Table, name: &str) -> Option<String> {
+    if settings.get(name).is_some_and(|value| !value.is_table()) {
+        return Some(name.to_owned());
+    }
+    settings.iter().find_map(|(section, value)| {
+        let key = name.strip_prefix(section)?.strip_prefix('_')?;
+        value
+            .as_table()?
+            .contains_key(key)
+            .then(|| format!("{section}.{key}"))
+    })
+}
+
+fn set(settings: &mut Table, key: &str, text: &str) -> Result<(), ConfigError> {
+    let slot = match key.split_once('.') {
+        Some((section, inner)) => settings
+            .get_mut(section)
+            .and_then(Value::as_table_mut)
+            .and_then(|table| table.get_mut(inner)),
+        None => settings.get_mut(key),
+    };
+    let Some(slot) = slot else {
+        return Err(ConfigError::Unknown { key: key.into() });
+    };
+    let wrong = |expected: &str| ConfigError::Value {
+        key: key.into(),
+        reason: format!("{text:?} is not {expected}"),
+    };
+    *slot = match slot {
+        Value::Integer(_) => Value::Integer(text.parse().map_err(|_| wrong("a whole number"))?),
+        Value::Float(_) => Value::Float(text.parse().map_err(|_| wrong("a number"))?),
+        Value::Boolean(_) => Value::Boolean(text.parse().map_err(|_| wrong("true or false"))?),
+        Value::Array(_) => Value::Array(
+            text.split(',')
+                .map(|item| Value::String(item.trim().to_owned()))
+                .collect(),
+        ),
+        _ => Value::String(text.to_owned()),
+    };
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(file: Option<&str>, environment: &[(&str, &str)]) -> Result<Settings, ConfigError> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = file.map(|text| {
+            let path = folder.path().join("terroir.toml");
+            fs_err::write(&path, text).unwrap();
+            path
+        });
+        Settings::from_layers(
+            path.as_deref(),
+            environment
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned())),
+        )
+    }
+
+    #[test]
+    fn defaults_are_complete_and_private() {
+        let settings = load(None, &[]).unwrap();
+        assert!(settings.listen.ip().is_loopback());
+        assert!(settings.api_key.is_empty());
+        assert_eq!(settings.models_dir(), Path::new("data/models"));
+        settings.check_exposure().unwrap();
+    }
+
+    #[test]
+    fn the_environment_wins_over_the_file_and_the_file_over_the_defaults() {
+        let file = "listen = \"127.0.0.1:1\"\n[ingest]\nmax_pages = 7\n";
+        let settings = load(
+            Some(file),
+            &[
+                ("TERROIR_INGEST_MAX_PAGES", "9"),
+                ("DATABASE_URL", "postgres://known"),
+                ("TERROIR_PUBLIC_HOSTS", "a.example, b.example"),
+            ],
+        )
+        .unwrap();
+        assert_eq!(settings.listen.port(), 1);
+        assert_eq!(settings.ingest.max_pages, 9);
+        assert_eq!(settings.database.url, "postgres://known");
+        assert_eq!(settings.public_hosts, ["a.example", "b.example"]);
+    }
+
+    #[test]
+    fn a_precise_name_wins_over_a_well_known_one() {
+        let environment = [
+            ("TERROIR_DATABASE_URL", "postgres://precise"),
+            ("DATABASE_URL", "postgres://known"),
+        ];
+        let settings = load(None, &environment).unwrap();
+        assert_eq!(settings.database.url, "postgres://precise");
+    }
+
+    #[test]
+    fn mistakes_are_named() {
+        for (file, environment, expected) in [
+            (Some("lissten = 1"), vec![], "lissten"),
+            (Some("[ingest]\npages = 1"), vec![], "ingest.pages"),
+            (None, vec![("TERROIR_LISTN", "x")], "TERROIR_LISTN"),
+            (None, vec![("TERROIR_INGEST_MAX_PAGES", "many")], "ingest.max_pages"),
+            (None, vec![("TERROIR_LISTEN", "nowhere")], "listen"),
+        ] {
+            let error = load(file, &environment).unwrap_err().to_string();
+            assert!(error.contains(expected), "{error}");
+        }
+    }
+
+    #[test]
+    fn an_open_address_needs_a_key() {
+        let open = ("TERROIR_LISTEN", "0.0.0.0:8080");
+        let error = load(None, &[open]).unwrap().check_exposure().unwrap_err();
+        assert!(error.to_string().contains("api_key"));
+        load(None, &[open, ("TERROIR_API_KEY", "secret")])
+            .unwrap()
+            .check_exposure()
+            .unwrap();
+    }
+}

@@ -1,0 +1,23 @@
+//! Logs to stderr. Fields carry counts, times and ids; never questions, document text, keys or addresses.
+
+use tracing_subscriber::EnvFilter;
+
+use crate::config::{ConfigError, LogFormat, Settings};
+
+/// Starts logging for this process.
+pub fn start(settings: &Settings) -> Result<(), ConfigError> {
+    let filter = EnvFilter::try_new(&settings.log).map_err(|error| ConfigError::Value {
+        key: "log".into(),
+        reason: error.to_string(),
+    })?;
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let started = match settings.log_format {
+        LogFormat::Text => builder.compact().try_init(),
+        LogFormat::Json => builder.json().try_init(),
+    };
+    // A second start in one process (tests) keeps the first subscriber.
+    if started.is_err() {
+        tracing::debug!("logging was already started");
+    }
+    Ok(())
+}
