@@ -1,1 +1,24 @@
+//! Local models for retrieval: text becomes vectors on this machine, from files whose origin is known.
+//!
+//! ```text
+//! file, folder, package ─ ModelStore::import ─▶ <models dir>/<name>/…, passport.json
+//! <models dir>/<name>/… ─ ModelStore::files ──▶ ModelFiles ─ Encoder::open ─▶ Encoder
+//! texts ─ queue ─ tokens ─ BERT ─ pooling ────▶ L2-normalised vectors
+//! ```
+//!
+//! Start with [`Encoder::encode`] for the path of a text, with [`ModelStore`] for the files. `compute`
+//! holds the kernels: the instruction set is chosen at run time, and no code here is `unsafe`.
 
+pub mod bench;
+mod catalogue;
+mod compute;
+mod encoder;
+mod error;
+mod model_store;
+mod passport;
+
+pub use catalogue::{Catalogue, CatalogueFile, CatalogueModel, Package};
+pub use encoder::{Encoder, EncoderOptions, Priority};
+pub use error::EmbedError;
+pub use model_store::{ModelEntry, ModelFiles, ModelState, ModelStore};
+pub use passport::Passport;

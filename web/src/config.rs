@@ -72,6 +72,7 @@ pub struct Models {
     pub dir: PathBuf,
     pub embed: String,
     pub generate: String,
+    pub hub: String,
     pub threads: usize,
     pub queue_capacity: usize,
 }

@@ -1,0 +1,68 @@
+//! Residual sum with layer normalisation, and the L2 norm: reductions in a fixed order over 16 lanes.
+
+use pulp::Arch;
+
+const LANES: usize = 16;
+
+/// `weight · (x - mean) / sqrt(variance + epsilon) + bias`, over the last dimension.
+#[derive(Debug, Clone)]
+pub(crate) struct LayerNorm {
+    pub(crate) weight: Vec<f32>,
+    pub(crate) bias: Vec<f32>,
+    pub(crate) epsilon: f32,
+}
+
+impl LayerNorm {
+    /// Normalises each row of `values` (`(rows, width)`) in place, after adding the same row of `residual`
+    /// unless that is empty.
+    pub(crate) fn apply(&self, values: &mut [f32], residual: &[f32]) {
+        Arch::new().dispatch(
+            #[inline(always)]
+            || {
+                let width = self.weight.len();
+                for (index, row) in values.chunks_exact_mut(width).enumerate() {
+                    if let Some(residual) = residual.get(index * width..(index + 1) * width) {
+                        for (value, residual) in row.iter_mut().zip(residual) {
+                            *value += residual;
+                        }
+                    }
+                    self.row(row);
+                }
+            },
+        );
+    }
+
+    #[inline(always)]
+    fn row(&self, row: &mut [f32]) {
+        let count = row.len() as f32;
+        let mean = sum(row, |value| value) / count;
+        let variance = sum(row, |value| (value - mean) * (value - mean)) / count;
+        let scale = 1.0 / (variance + self.epsilon).sqrt();
+        for ((value, weight), bias) in row.iter_mut().zip(&self.weight).zip(&self.bias) {
+            *value = (*value - mean) * scale * weight + bias;
+        }
+    }
+}
+
+/// Divides by the Euclidean norm; a zero vector stays zero.
+pub(crate) fn l2_normalise(vector: &mut [f32]) {
+    let norm = sum(vector, |value| value * value).sqrt();
+    if norm > 0.0 {
+        for value in vector {
+            *value /= norm;
+        }
+    }
+}
+
+#[inline(always)]
+fn sum(values: &[f32], term: impl Fn(f32) -> f32) -> f32 {
+    let mut lanes = [0.0; LANES];
+    let (blocks, rest) = values.as_chunks::<LANES>();
+    for block in blocks {
+        for (lane, value) in lanes.iter_mut().zip(block) {
+            *lane += term(*value);
+        }
+    }
+    let rest = rest.iter().map(|value| term(*value)).sum::<f32>();
+    lanes.iter().sum::<f32>() + rest
+}

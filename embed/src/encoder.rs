@@ -1,0 +1,160 @@
+//! Texts → vectors: a handle to a model that lives on its own threads behind a bounded queue.
+//!
+//! ```text
+//! encode ─▶ Queue (interactive before bulk, bounded) ─▶ model threads ─▶ Tokens ─▶ Bert ─▶ reply
+//! ```
+
+mod bert;
+mod checkpoint;
+mod layers;
+mod queue;
+mod request;
+mod threads;
+mod tokens;
+
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod tiny;
+
+use std::sync::Arc;
+use std::thread::available_parallelism;
+
+use self::bert::Bert;
+use self::checkpoint::Checkpoint;
+use self::queue::Queue;
+use self::request::Request;
+use self::threads::ModelThreads;
+use self::tokens::Tokens;
+use crate::{EmbedError, ModelFiles, Passport};
+
+/// Cheap to clone. The model threads end, and are joined, when the last clone is dropped.
+#[derive(Debug, Clone)]
+pub struct Encoder {
+    model: Arc<Model>,
+    queue: Arc<Queue>,
+    threads: Arc<ModelThreads>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EncoderOptions {
+    /// Model threads; each computes a batch of its own on one core.
+    pub threads: usize,
+    /// Requests that may wait; one more is `Busy`.
+    pub queue_capacity: usize,
+    /// Tokens computed at once by a thread. Bounds how long an interactive request waits behind bulk work.
+    pub max_batch_tokens: usize,
+}
+
+impl Default for EncoderOptions {
+    fn default() -> Self {
+        let threads = available_parallelism().map_or(1, std::num::NonZero::get);
+        Self { threads, queue_capacity: 64, max_batch_tokens: 1024 }
+    }
+}
+
+/// Whom a request belongs to. Interactive requests are computed before bulk requests that wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Priority {
+    /// A person waits: a question, a search.
+    Interactive,
+    /// Nobody waits: documents being indexed.
+    Bulk,
+}
+
+/// What every model thread shares, read-only.
+#[derive(Debug)]
+struct Model {
+    tokens: Tokens,
+    bert: Bert,
+    passport: Passport,
+}
+
+impl Encoder {
+    /// Loads the weights (about a second for 90 MB) and starts the model threads.
+    pub fn open(files: &ModelFiles, options: EncoderOptions) -> Result<Self, EmbedError> {
+        let checkpoint = Checkpoint::open(files)?;
+        let model = Arc::new(Model {
+            tokens: checkpoint.tokens()?,
+            bert: checkpoint.bert()?,
+            passport: files.passport.clone(),
+        });
+        let max_batch_tokens = options.max_batch_tokens.max(model.tokens.max_tokens());
+        let queue = Arc::new(Queue::new(options.queue_capacity, max_batch_tokens, model.tokens.max_tokens()));
+        let shared = Arc::clone(&model);
+        let threads = ModelThreads::start(options.threads.max(1), &queue, move |texts| {
+            shared.encode(texts, max_batch_tokens)
+        })?;
+        Ok(Self { model, queue, threads: Arc::new(threads) })
+    }
+
+    /// One vector per text, in order: L2-normalised, [`dimensions`](Self::dimensions) long. Longer texts
+    /// are cut at [`max_tokens`](Self::max_tokens). Dropping the future takes its texts off the queue.
+    pub async fn encode(&self, texts: Vec<String>, priority: Priority) -> Result<Vec<Vec<f32>>, EmbedError> {
+        if texts.is_empty() {
+            return Ok(Vec::new());
+        }
+        let (request, reply) = Request::awaited(texts);
+        self.queue.push(request, priority)?;
+        reply.await.unwrap_or(Err(EmbedError::Closed))
+    }
+
+    /// [`encode`](Self::encode) for a thread that may wait; never call it on an async thread.
+    pub fn encode_blocking(
+        &self,
+        texts: Vec<String>,
+        priority: Priority,
+    ) -> Result<Vec<Vec<f32>>, EmbedError> {
+        if texts.is_empty() {
+            return Ok(Vec::new());
+        }
+        let (request, reply) = Request::blocking(texts);
+        self.queue.push(request, priority)?;
+        reply.recv().unwrap_or(Err(EmbedError::Closed))
+    }
+
+    /// Tokens of the whole text, special tokens included, uncut. Runs on the caller's thread.
+    pub fn count_tokens(&self, text: &str) -> usize {
+        self.model.tokens.count(text)
+    }
+
+    /// Length of a vector.
+    pub fn dimensions(&self) -> usize {
+        self.model.bert.hidden()
+    }
+
+    /// Tokens that a vector can depend on, special tokens included.
+    pub fn max_tokens(&self) -> usize {
+        self.model.tokens.max_tokens()
+    }
+
+    pub fn passport(&self) -> &Passport {
+        &self.model.passport
+    }
+
+    /// Model threads.
+    pub fn threads(&self) -> usize {
+        self.threads.count()
+    }
+}
+
+impl Model {
+    /// Batches by what the tokenizer found, so that the token budget holds for any script.
+    fn encode(&self, texts: &[&str], max_batch_tokens: usize) -> Result<Vec<Vec<f32>>, EmbedError> {
+        let inference = |error: candle_core::Error| EmbedError::Inference { reason: error.to_string() };
+        let sequences = texts.iter().map(|text| self.tokens.ids(text)).collect::<Result<Vec<_>, _>>()?;
+        let mut vectors = Vec::with_capacity(texts.len());
+        let mut rest = sequences.as_slice();
+        while !rest.is_empty() {
+            let mut tokens = 0;
+            let fitting = rest.iter().take_while(|ids| {
+                tokens += ids.len();
+                tokens <= max_batch_tokens
+            });
+            let (batch, later) = rest.split_at(fitting.count().max(1));
+            vectors.extend(self.bert.forward(batch).map_err(inference)?);
+            rest = later;
+        }
+        Ok(vectors)
+    }
+}

@@ -1,0 +1,93 @@
+//! One call to `encode`: its texts, the vectors found so far, and who waits for them.
+
+use std::sync::{Mutex, MutexGuard, PoisonError, mpsc};
+
+use tokio::sync::oneshot;
+
+use crate::EmbedError;
+
+type Vectors = Result<Vec<Vec<f32>>, EmbedError>;
+
+/// Its texts may be computed in several batches, by several threads.
+#[derive(Debug)]
+pub(super) struct Request {
+    texts: Vec<String>,
+    progress: Mutex<Progress>,
+}
+
+#[derive(Debug)]
+struct Progress {
+    /// Empty where not yet computed.
+    vectors: Vec<Vec<f32>>,
+    missing: usize,
+    /// Taken when answered.
+    reply: Option<Reply>,
+}
+
+#[derive(Debug)]
+enum Reply {
+    Awaited(oneshot::Sender<Vectors>),
+    Blocking(mpsc::SyncSender<Vectors>),
+}
+
+impl Request {
+    pub(super) fn awaited(texts: Vec<String>) -> (Self, oneshot::Receiver<Vectors>) {
+        let (sender, receiver) = oneshot::channel();
+        (Self::new(texts, Reply::Awaited(sender)), receiver)
+    }
+
+    pub(super) fn blocking(texts: Vec<String>) -> (Self, mpsc::Receiver<Vectors>) {
+        let (sender, receiver) = mpsc::sync_channel(1);
+        (Self::new(texts, Reply::Blocking(sender)), receiver)
+    }
+
+    fn new(texts: Vec<String>, reply: Reply) -> Self {
+        let progress =
+            Progress { vectors: vec![Vec::new(); texts.len()], missing: texts.len(), reply: Some(reply) };
+        Self { texts, progress: Mutex::new(progress) }
+    }
+
+    pub(super) fn texts(&self) -> &[String] {
+        &self.texts
+    }
+
+    /// Nobody waits any more: the caller went away, or was answered with an error.
+    pub(super) fn is_abandoned(&self) -> bool {
+        match &self.progress().reply {
+            Some(Reply::Awaited(sender)) => sender.is_closed(),
+            Some(Reply::Blocking(_)) => false,
+            None => true,
+        }
+    }
+
+    /// Answers the caller when this was the last vector missing.
+    pub(super) fn deliver(&self, index: usize, vector: Vec<f32>) {
+        let mut progress = self.progress();
+        progress.vectors[index] = vector;
+        progress.missing -= 1;
+        if progress.missing == 0 {
+            let vectors = std::mem::take(&mut progress.vectors);
+            progress.answer(Ok(vectors));
+        }
+    }
+
+    pub(super) fn fail(&self, error: EmbedError) {
+        self.progress().answer(Err(error));
+    }
+
+    fn progress(&self) -> MutexGuard<'_, Progress> {
+        // Nothing here panics while the lock is held, so a poisoned value is still whole.
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Progress {
+    fn answer(&mut self, vectors: Vectors) {
+        // The caller may have gone away in the meantime: then the answer is dropped with the error.
+        match self.reply.take() {
+            Some(Reply::Awaited(sender)) => drop(sender.send(vectors)),
+            Some(Reply::Blocking(sender)) => drop(sender.send(vectors)),
+            None => {}
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! Regions of all pages → blocks in reading order, with their kinds and heading paths.
+
+use super::blocks::{Joining, compose_text};
+use super::furniture;
+use super::headings;
+use super::lines::{Region, TextLine};
+use super::paragraphs::{self, Paragraph, Shape};
+use super::words::Words;
+use crate::document::{Block, BlockKind};
+
+/// A caption is short; longer text that starts like one is text.
+const MAX_CAPTION_CHARS: usize = 600;
+
+/// `pages`: height and regions of each.
+pub(super) fn blocks(mut pages: Vec<(f32, Vec<Region>)>) -> Vec<Block> {
+    furniture::remove(&mut pages);
+    let mut words = Words::default();
+    let mut paragraphs: Vec<Paragraph> = Vec::new();
+    for region in pages.into_iter().flat_map(|(_, regions)| regions) {
+        for line in &region {
+            words.add(line);
+        }
+        let mut found = paragraphs::split(region).into_iter();
+        if let Some(first) = found.next() {
+            match paragraphs.last_mut() {
+                Some(last) if continues(last, &first) => last.lines.extend(first.lines),
+                _ => paragraphs.push(first),
+            }
+        }
+        paragraphs.extend(found);
+    }
+    let levels = headings::levels(&paragraphs);
+    let body_is_monospaced = body_is_monospaced(&paragraphs);
+    let mut path = HeadingPath::default();
+    let mut blocks = Vec::new();
+    for (paragraph, level) in paragraphs.iter().zip(levels) {
+        let is_code = !body_is_monospaced
+            && paragraph.shape == Shape::Text
+            && paragraph.lines.iter().all(|line| line.is_monospaced);
+        let joining = match paragraph.shape {
+            Shape::Table => Joining::Cells,
+            Shape::Text if is_code && level.is_none() => Joining::Lines,
+            Shape::Text | Shape::ListItem => Joining::Flow,
+        };
+        let (text, lines) = compose_text(&paragraph.lines, joining, &words);
+        if text.is_empty() {
+            continue;
+        }
+        let kind = match (level, paragraph.shape) {
+            (Some(level), _) => BlockKind::Heading { level },
+            (None, Shape::Table) => BlockKind::Table,
+            (None, Shape::ListItem) => BlockKind::ListItem,
+            (None, Shape::Text) if is_code => BlockKind::Code,
+            (None, Shape::Text) if is_caption(&text) => BlockKind::Caption,
+            (None, Shape::Text) => BlockKind::Paragraph,
+        };
+        let heading_path = path.at(kind, &text);
+        blocks.push(Block {
+            kind,
+            text,
+            heading_path,
+            page: paragraph.lines.first().map(|line| line.page),
+            lines,
+        });
+    }
+    blocks
+}
+
+/// Does a paragraph go on in the next column or on the next page?
+fn continues(last: &Paragraph, first: &Paragraph) -> bool {
+    let (Some(end), Some(start)) = (last.lines.last(), first.lines.first()) else {
+        return false;
+    };
+    let is_text = last.shape != Shape::Table && first.shape == Shape::Text;
+    let looks_alike = (end.size - start.size).abs() < 0.06 * end.size
+        && end.is_bold == start.is_bold
+        && end.is_monospaced == start.is_monospaced
+        && end.frame == start.frame;
+    let goes_on = start.first_char().is_some_and(char::is_lowercase)
+        && end
+            .last_char()
+            .is_some_and(|c| c.is_alphanumeric() || matches!(c, '-' | ',' | '\u{2010}' | ')' | '’'));
+    is_text && looks_alike && goes_on
+}
+
+fn body_is_monospaced(paragraphs: &[Paragraph]) -> bool {
+    let lines = || paragraphs.iter().flat_map(|paragraph| &paragraph.lines);
+    let monospaced = lines().filter(|line: &&TextLine| line.is_monospaced).count();
+    monospaced * 2 > lines().count()
+}
+
+fn is_caption(text: &str) -> bool {
+    const LABELS: [&str; 12] = [
+        "figure", "fig.", "table", "tab.", "tableau", "abbildung", "abb.", "tabelle", "figura",
+        "tabla", "tabella", "algorithm",
+    ];
+    let mut words = text.split_whitespace();
+    let label = words.next().unwrap_or_default().to_lowercase();
+    let number = words.next().unwrap_or_default();
+    LABELS.contains(&label.as_str())
+        && number.chars().next().is_some_and(|c| c.is_ascii_digit() || c.is_ascii_uppercase())
+        && number.chars().count() <= 6
+        && text.chars().count() <= MAX_CAPTION_CHARS
+}
+
+/// The headings that stand above the current place, with their levels.
+#[derive(Debug, Default)]
+struct HeadingPath {
+    open: Vec<(u8, String)>,
+}
+
+impl HeadingPath {
+    /// The path of a block of this kind; a heading opens its own for what follows.
+    fn at(&mut self, kind: BlockKind, text: &str) -> Vec<String> {
+        if let BlockKind::Heading { level } = kind {
+            self.open.retain(|(open, _)| *open < level);
+        }
+        let path = self.open.iter().map(|(_, text)| text.clone()).collect();
+        if let BlockKind::Heading { level } = kind {
+            self.open.push((level, text.to_owned()));
+        }
+        path
+    }
+}

@@ -1,0 +1,119 @@
+//! Regions of a page → lines of text.
+
+use super::columns;
+use super::geometry::Frame;
+use super::glyphs::{Glyph, PageGlyphs};
+use super::segments::{self, Segment};
+
+/// One line of a region. Coordinates are those of its frame.
+#[derive(Debug, Clone)]
+pub(super) struct TextLine {
+    /// 1-based.
+    pub page: u32,
+    pub frame: Frame,
+    pub x0: f32,
+    pub x1: f32,
+    pub top: f32,
+    pub bottom: f32,
+    pub base: f32,
+    pub size: f32,
+    pub is_bold: bool,
+    pub is_monospaced: bool,
+    /// From left to right, at least one.
+    pub segments: Vec<Segment>,
+}
+
+/// Lines that are read one after the other: a column, or the whole page.
+pub(super) type Region = Vec<TextLine>;
+
+impl TextLine {
+    fn new(page: u32, frame: Frame, segments: Vec<Segment>) -> Option<Self> {
+        let main = segments
+            .iter()
+            .max_by_key(|segment| segment.chars.len())?;
+        let (base, size) = (main.base, main.size);
+        let edge = |pick: fn(&Segment) -> f32| segments.iter().map(pick);
+        Some(Self {
+            page,
+            frame,
+            x0: edge(|s| s.x0).fold(f32::INFINITY, f32::min),
+            x1: edge(|s| s.x1).fold(f32::NEG_INFINITY, f32::max),
+            top: main.top,
+            bottom: main.bottom,
+            base,
+            size,
+            is_bold: segments.iter().all(|segment| segment.is_bold),
+            is_monospaced: segments.iter().all(|segment| segment.is_monospaced),
+            segments,
+        })
+    }
+
+    /// Characters in visual order.
+    pub(super) fn visual_text(&self) -> String {
+        let texts: Vec<String> = self
+            .segments
+            .iter()
+            .map(|segment| segment.chars.iter().map(|placed| placed.c).collect())
+            .collect();
+        texts.join(" ")
+    }
+
+    pub(super) fn first_char(&self) -> Option<char> {
+        Some(self.segments.first()?.chars.first()?.c)
+    }
+
+    pub(super) fn last_char(&self) -> Option<char> {
+        Some(self.segments.last()?.chars.last()?.c)
+    }
+
+    /// Width of the first word.
+    pub(super) fn first_word_width(&self) -> f32 {
+        let Some(first) = self.segments.first() else {
+            return 0.0;
+        };
+        let end = first
+            .chars
+            .iter()
+            .find(|placed| placed.c == ' ')
+            .map_or(first.x1, |space| space.x0);
+        end - self.x0
+    }
+}
+
+/// The lines of a page in reading order. Text in the page's main direction comes first.
+pub(super) fn read(page: u32, drawn: &PageGlyphs) -> Vec<Region> {
+    if std::env::var_os("DUMPGLYPHS").is_some() { for g in &drawn.glyphs { eprintln!("{:?} {:?} x {:.1}-{:.1} base {:.1} top {:.1} bot {:.1} size {:.1} sp {:.2} sw {:.2} art {}", drawn.text(g), g.frame, g.x0, g.x1, g.base, g.top, g.bottom, g.size, g.spacing, g.space_width, g.is_artifact); } eprintln!("unmapped {}", drawn.unmapped); } // DUMP
+    let mut frames: Vec<(Frame, Vec<Glyph>)> = Vec::new();
+    for glyph in text_glyphs(&drawn.glyphs) {
+        match frames.iter_mut().find(|(frame, _)| *frame == glyph.frame) {
+            Some((_, glyphs)) => glyphs.push(glyph),
+            None => frames.push((glyph.frame, vec![glyph])),
+        }
+    }
+    // Stable: frames with equally many glyphs stay in the order in which they were drawn.
+    frames.sort_by_key(|(_, glyphs)| std::cmp::Reverse(glyphs.len()));
+    let mut regions = Vec::new();
+    for (frame, glyphs) in frames {
+        for region in columns::regions(segments::build(drawn, &glyphs)) {
+            let lines: Region = segments::rows(region)
+                .into_iter()
+                .filter_map(|row| TextLine::new(page, frame, row))
+                .collect();
+            if !lines.is_empty() {
+                regions.push(lines);
+            }
+        }
+    }
+    regions
+}
+
+/// Without what is marked as decoration, unless nearly everything is: then the marks are wrong.
+fn text_glyphs(glyphs: &[Glyph]) -> Vec<Glyph> {
+    let artifacts = glyphs.iter().filter(|glyph| glyph.is_artifact).count();
+    let trust_marks = artifacts * 2 < glyphs.len();
+    glyphs
+        .iter()
+        .filter(|glyph| !(trust_marks && glyph.is_artifact))
+        .copied()
+        .collect()
+}

@@ -1,0 +1,114 @@
+//! PDF: bytes → placed glyphs → lines in reading order → blocks, every character with its place.
+//!
+//! ```text
+//! file ─ interpreter ─ glyphs ─ segments ─ columns ─ lines ─ furniture ─ paragraphs ─ blocks
+//!             │                                                              │
+//!           font/                                              tables, headings, title
+//! ```
+
+mod accents;
+mod annotations;
+mod assemble;
+mod blocks;
+mod budget;
+mod columns;
+mod direction;
+mod file;
+mod font;
+mod furniture;
+mod geometry;
+mod glyphs;
+mod headings;
+mod interpreter;
+mod lexer;
+mod lines;
+mod lookup;
+mod marks;
+mod paragraphs;
+mod segments;
+mod state;
+mod tables;
+#[cfg(test)]
+mod tests;
+mod title;
+mod words;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use self::budget::Budget;
+use self::interpreter::{Interpreter, Shared};
+use self::lines::Region;
+use crate::document::{MediaType, ParsedDocument, Warning};
+use crate::error::ParseError;
+use crate::limits::Limits;
+
+/// Text is unreadable when fonts don't say what this share of its characters means.
+const UNREADABLE_SHARE: f32 = 0.1;
+
+/// Parses a PDF file. Call it on a thread with a large stack, in a process that may die: the
+/// limits bound what the file can ask for, not what a fault in a parser of fonts can do.
+pub fn parse(bytes: &[u8], limits: &Limits) -> Result<ParsedDocument, ParseError> {
+    catch_unwind(AssertUnwindSafe(|| parse_unguarded(bytes, limits)))
+        .unwrap_or_else(|_| Err(ParseError::damaged("pdf", "it cannot be interpreted")))
+}
+
+fn parse_unguarded(bytes: &[u8], limits: &Limits) -> Result<ParsedDocument, ParseError> {
+    let opened = file::open(bytes, limits)?;
+    let document = &opened.document;
+    let mut budget = Budget::new(limits);
+    let pages = file::pages(document, limits, &mut budget)?;
+    let mut shared = Shared::new(document);
+    let mut warnings = Vec::new();
+    if opened.repaired {
+        warnings.push(Warning::new(
+            "repaired_file",
+            "the file is damaged; what could be found in it was read",
+            None,
+        ));
+    }
+    let mut drawn: Vec<(f32, Vec<Region>)> = Vec::with_capacity(pages.len());
+    let (mut mapped, mut unmapped) = (0_usize, 0_usize);
+    for (number, page) in (1_u32..).zip(&pages) {
+        let content = file::content(document, page, &mut budget)?;
+        let mut interpreter = Interpreter::new(&mut shared, &mut budget, page);
+        interpreter.run(&content, page.resources)?;
+        annotations::draw(document, page, &mut interpreter)?;
+        let glyphs = interpreter.glyphs;
+        mapped += glyphs.glyphs.len();
+        unmapped += glyphs.unmapped as usize;
+        let regions = lines::read(number, &glyphs);
+        if regions.is_empty() {
+            warnings.push(Warning::new(
+                "page_without_text",
+                "the page has no text; if it is an image, text recognition (OCR) would read it",
+                Some(number),
+            ));
+        }
+        drawn.push((page.size.height, regions));
+    }
+    let page_count = pages.len() as u32;
+    if drawn.iter().all(|(_, regions)| regions.is_empty()) {
+        return Err(if opened.repaired {
+            ParseError::damaged("pdf", "no text can be found in what is left of it")
+        } else {
+            ParseError::NoText { pages: page_count }
+        });
+    }
+    if unmapped as f32 > UNREADABLE_SHARE * (mapped + unmapped) as f32 {
+        warnings.push(Warning::new(
+            "unreadable_characters",
+            format!("{unmapped} characters are drawn without saying what they mean"),
+            None,
+        ));
+    }
+    let blocks = assemble::blocks(drawn);
+    let title = title::find(document, &blocks, &mut budget)?;
+    Ok(ParsedDocument {
+        media_type: MediaType::Pdf,
+        title,
+        page_count: Some(page_count),
+        page_sizes: pages.iter().map(|page| page.size).collect(),
+        blocks,
+        warnings,
+    })
+}

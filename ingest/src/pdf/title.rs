@@ -1,0 +1,127 @@
+//! The title of a document: what its metadata says when that is sensible, else its main heading.
+
+use lopdf::{Dictionary, Document};
+
+use super::budget::Budget;
+use super::lookup;
+use crate::document::{Block, BlockKind};
+use crate::error::ParseError;
+
+const MAX_CHARS: usize = 300;
+/// Metadata beyond this is not searched for a title.
+const MAX_METADATA_BYTES: usize = 1 << 20;
+
+pub(super) fn find(
+    document: &Document,
+    blocks: &[Block],
+    budget: &mut Budget,
+) -> Result<Option<String>, ParseError> {
+    if let Some(title) = from_info(document) {
+        return Ok(Some(title));
+    }
+    if let Some(title) = from_metadata(document, budget)? {
+        return Ok(Some(title));
+    }
+    Ok(main_heading(blocks))
+}
+
+fn from_info(document: &Document) -> Option<String> {
+    let info: &Dictionary = lookup::dictionary(document, &document.trailer, b"Info")?;
+    let title = lookup::value(document, info, b"Title")?.as_str().ok()?;
+    sensible(&lookup::text(title))
+}
+
+/// `dc:title` of the XMP packet.
+fn from_metadata(document: &Document, budget: &mut Budget) -> Result<Option<String>, ParseError> {
+    let stream = document
+        .catalog()
+        .ok()
+        .and_then(|catalog| lookup::stream(document, catalog, b"Metadata"));
+    let Some(stream) = stream else {
+        return Ok(None);
+    };
+    let mut bytes = lookup::decoded(stream, budget)?;
+    bytes.truncate(MAX_METADATA_BYTES);
+    let packet = String::from_utf8_lossy(&bytes);
+    Ok(xmp_title(&packet).and_then(|title| sensible(&title)))
+}
+
+fn xmp_title(packet: &str) -> Option<String> {
+    let (_, after) = packet.split_once("<dc:title")?;
+    let (inside, _) = after.split_once("</dc:title>")?;
+    let (_, item) = inside.split_once("<rdf:li")?;
+    let (_, item) = item.split_once('>')?;
+    let (text, _) = item.split_once('<')?;
+    quick_xml::escape::unescape(text)
+        .ok()
+        .map(std::borrow::Cow::into_owned)
+}
+
+/// The largest heading on the first page, the first of them.
+fn main_heading(blocks: &[Block]) -> Option<String> {
+    let level = |block: &Block| match block.kind {
+        BlockKind::Heading { level } if block.page == Some(1) => Some(level),
+        _ => None,
+    };
+    let top = blocks.iter().filter_map(level).min()?;
+    let heading = blocks.iter().find(|block| level(block) == Some(top))?;
+    sensible(&heading.text)
+}
+
+/// `None` for what programs write without being asked: file names, paths, `Untitled`.
+fn sensible(raw: &str) -> Option<String> {
+    let title: Vec<&str> = raw
+        .split(|c: char| c.is_whitespace() || c.is_control())
+        .filter(|part| !part.is_empty())
+        .collect();
+    let title = title.join(" ");
+    let lower = title.to_lowercase();
+    let is_path = title.contains('\\')
+        || title.starts_with('/')
+        || lower.starts_with("file:")
+        || lower.starts_with("http");
+    let extensions = [
+        ".doc", ".docx", ".pdf", ".tex", ".dvi", ".ps", ".xls", ".xlsx", ".ppt", ".pptx", ".odt",
+        ".indd", ".qxd", ".rtf", ".txt", ".html", ".htm", ".md", ".p65", ".fm",
+    ];
+    let is_file = extensions.iter().any(|extension| lower.ends_with(extension));
+    let is_default = lower.starts_with("microsoft word -")
+        || lower.starts_with("microsoft powerpoint -")
+        || lower.starts_with("untitled")
+        || matches!(
+            lower.as_str(),
+            "title" | "document" | "document1" | "print" | "none" | "sans titre" | "unbenannt"
+                | "powerpoint presentation" | "présentation powerpoint" | "slide 1" | "unknown"
+        );
+    let letters = title.chars().filter(|c| c.is_alphabetic()).count();
+    let is_sensible = letters >= 3
+        && letters * 2 >= title.chars().filter(|c| !c.is_whitespace()).count()
+        && title.chars().count() <= MAX_CHARS
+        && !title.contains('\u{fffd}')
+        && !is_path
+        && !is_file
+        && !is_default;
+    is_sensible.then_some(title)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{sensible, xmp_title};
+
+    #[test]
+    fn titles_that_say_nothing_are_refused() {
+        for title in [
+            "Microsoft Word - x.doc", "C:\\a\\b", "/home/a/b", "report.pdf", "untitled", "", "  ",
+            "12-34", "Document1",
+        ] {
+            assert_eq!(sensible(title), None, "{title}");
+        }
+        assert_eq!(sensible("  A \n study ").as_deref(), Some("A study"));
+    }
+
+    #[test]
+    fn title_in_xmp() {
+        let packet = "<x><dc:title>\n<rdf:Alt><rdf:li xml:lang=\"x-default\">A &amp; B</rdf:li></rdf:Alt></dc:title></x>";
+        assert_eq!(xmp_title(packet).as_deref(), Some("A & B"));
+    }
+}

@@ -1,0 +1,45 @@
+//! kill −9 in the middle of an ingest: everything is ready in the end, and nothing is there twice.
+
+use serde_json::json;
+
+use crate::service::{PATIENCE, Service, databases};
+
+#[test]
+fn a_killed_service_finishes_what_it_was_given() {
+    for database in databases() {
+        let mut service = Service::start(&database);
+        let documents: Vec<String> = (0..60)
+            .map(|number| {
+                let text = format!("# Note {number}\n\n{}", format!("Parcel {number} has a fence of larch. ").repeat(20));
+                let item = service.upload(&format!("{number}.md"), text.as_bytes());
+                item["document"].as_str().unwrap().to_owned()
+            })
+            .collect();
+        for _ in 0..3 {
+            std::thread::sleep(std::time::Duration::from_millis(400));
+            service.kill_and_restart();
+        }
+        let started = std::time::Instant::now();
+        for id in &documents {
+            let document = service.wait_for(id);
+            assert_eq!(document["status"], "ready", "{document}");
+        }
+        assert!(started.elapsed() < PATIENCE);
+        let report = service.post("/api/v1/doctor", &json!({"repair": false})).json();
+        assert_eq!(report["healthy"], true, "{report}");
+        assert_eq!(report["documents"], 60);
+        assert_eq!(report["chunks_sql"], report["chunks_lexical"], "{report}");
+        assert_eq!(report["chunks_sql"], report["chunks_dense"], "{report}");
+    }
+}
+
+#[test]
+fn lost_indexes_are_rebuilt_from_the_database() {
+    let service = Service::start(&crate::service::Database::Sqlite);
+    service.add("note.md", b"# Fences\n\nLarch lasts longer than pine.");
+    let before = service.post("/api/v1/search", &json!({"query": "larch pine"})).json();
+    let built = service.post("/api/v1/reindex", &json!({})).json();
+    assert_eq!(built["documents"], 1, "{built}");
+    let after = service.post("/api/v1/search", &json!({"query": "larch pine"})).json();
+    assert_eq!(before["hits"], after["hits"]);
+}

@@ -1,0 +1,11 @@
+//! One integration binary: what holds for the whole of Terroir.
+
+mod answers;
+mod architecture;
+mod bad_input;
+mod commands;
+mod crash;
+mod documents;
+mod fixtures;
+mod openapi;
+mod service;

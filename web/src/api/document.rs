@@ -1,0 +1,117 @@
+//! Documents, as callers see them.
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::PageBox;
+
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct DocumentView {
+    pub id: String,
+    /// Name of its collection.
+    pub collection: String,
+    pub title: Option<String>,
+    pub file_name: String,
+    pub source_uri: String,
+    pub media_type: Option<String>,
+    pub bytes: u64,
+    pub sha256: String,
+    /// `queued`, `processing`, `ready` or `failed`.
+    pub status: String,
+    /// `queued`, `parsing`, `chunking`, `embedding` or `indexing`; null when nothing is under way.
+    pub stage: Option<String>,
+    pub progress: Option<Progress>,
+    pub revision: Option<String>,
+    pub pages: Option<u32>,
+    pub chunks: u32,
+    pub language: Option<String>,
+    pub error: Option<DocumentError>,
+    pub warnings: Vec<WarningView>,
+    pub created_at: String,
+    pub updated_at: String,
+}
+
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+pub struct Progress {
+    pub done: u64,
+    pub total: u64,
+}
+
+/// Why a document failed, and what to do.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct DocumentError {
+    pub code: String,
+    pub message: String,
+    pub hint: String,
+}
+
+#[derive(Debug, Clone, Serialize, serde::Deserialize, ToSchema)]
+pub struct WarningView {
+    pub code: String,
+    pub message: String,
+    pub page: Option<u32>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub struct UploadedItem {
+    /// Name of the file as it was sent.
+    pub path: String,
+    pub document: String,
+    pub job: Option<String>,
+    /// `queued`, or `duplicate` if the same bytes are there already.
+    pub status: &'static str,
+}
+
+/// What a removal took away.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct RemovedView {
+    pub document: String,
+    pub removed: Removed,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Removed {
+    pub chunks: u64,
+    pub lexical: u64,
+    pub dense: u64,
+    /// Whether the original went; it stays while another document has the same bytes.
+    pub blob: bool,
+}
+
+/// The text of a revision, with its structure.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ContentText {
+    pub revision: String,
+    pub title: Option<String>,
+    pub media_type: String,
+    pub text: String,
+    pub blocks: Vec<BlockView>,
+    pub pages: Vec<PageSizeView>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub struct BlockView {
+    /// `heading`, `paragraph`, `list_item`, `table`, `code`, `caption` or `quote`.
+    pub kind: String,
+    /// Level of a heading, 1 for the outermost.
+    pub level: Option<u8>,
+    pub char_start: u32,
+    pub char_end: u32,
+    pub page: Option<u32>,
+    pub heading_path: Vec<String>,
+}
+
+/// In points.
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+pub struct PageSizeView {
+    pub width: f32,
+    pub height: f32,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub struct BoxesView {
+    /// Page of the range's first character.
+    pub page: Option<u32>,
+    pub boxes: Vec<PageBox>,
+    pub pages: Vec<PageSizeView>,
+}

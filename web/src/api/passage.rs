@@ -1,0 +1,128 @@
+//! Search requests, hits and passages.
+
+use serde::{Deserialize, Serialize};
+use terroir_store::Hit;
+use utoipa::ToSchema;
+
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SearchRequest {
+    pub query: String,
+    /// Name of a collection; all of them if left out.
+    pub collection: Option<String>,
+    /// Only these documents.
+    pub documents: Option<Vec<String>>,
+    #[serde(default)]
+    pub mode: SearchMode,
+    pub top_k: Option<usize>,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum SearchMode {
+    #[default]
+    Hybrid,
+    Lexical,
+    Dense,
+}
+
+/// Where a passage stands.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct LocatorView {
+    /// First page, counted from 1; null for formats without pages.
+    pub page: Option<u32>,
+    pub heading_path: Vec<String>,
+    /// Characters (Unicode scalar values) in the revision's text.
+    pub char_start: u32,
+    pub char_end: u32,
+}
+
+/// A passage found, with the score and rank that each leg of the search gave it.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct HitView {
+    pub chunk: String,
+    pub document: String,
+    pub revision: String,
+    pub title: String,
+    pub text: String,
+    pub score: f32,
+    pub lexical_rank: Option<u32>,
+    pub dense_rank: Option<u32>,
+    pub lexical_score: Option<f32>,
+    pub dense_score: Option<f32>,
+    pub language: String,
+    pub media_type: String,
+    pub locator: LocatorView,
+    /// Character ranges in `text` that match words of the query.
+    pub highlights: Vec<(u32, u32)>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub struct SearchView {
+    pub hits: Vec<HitView>,
+    pub took_ms: u64,
+    pub query_language: String,
+}
+
+/// A passage that an answer may draw on.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct Passage {
+    /// Number of the passage among those considered.
+    pub marker: u32,
+    pub chunk: String,
+    pub document: String,
+    pub revision: String,
+    pub title: String,
+    pub media_type: String,
+    pub text: String,
+    pub score: f32,
+    pub locator: LocatorView,
+}
+
+impl From<&Hit> for LocatorView {
+    fn from(hit: &Hit) -> Self {
+        Self {
+            page: hit.page,
+            heading_path: hit.heading_path.clone(),
+            char_start: hit.char_start,
+            char_end: hit.char_end,
+        }
+    }
+}
+
+impl From<Hit> for HitView {
+    fn from(hit: Hit) -> Self {
+        Self {
+            locator: LocatorView::from(&hit),
+            chunk: hit.chunk.to_string(),
+            document: hit.document.to_string(),
+            revision: hit.revision.to_string(),
+            title: hit.title,
+            text: hit.text,
+            score: hit.score,
+            lexical_rank: hit.lexical_rank,
+            dense_rank: hit.dense_rank,
+            lexical_score: hit.lexical_score,
+            dense_score: hit.dense_score,
+            language: hit.language.as_str().to_owned(),
+            media_type: hit.media_type,
+            highlights: hit.highlights,
+        }
+    }
+}
+
+impl Passage {
+    pub fn new(marker: u32, hit: &Hit) -> Self {
+        Self {
+            marker,
+            chunk: hit.chunk.to_string(),
+            document: hit.document.to_string(),
+            revision: hit.revision.to_string(),
+            title: hit.title.clone(),
+            media_type: hit.media_type.clone(),
+            text: hit.text.clone(),
+            score: hit.score,
+            locator: LocatorView::from(hit),
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! The service: everything that is open while Terroir runs, and the HTTP server around it.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use actix_web::dev::Server;
+use actix_web::{App as ActixApp, HttpServer, middleware, web};
+use anyhow::Context as _;
+use terroir_embed::{Encoder, EncoderOptions, ModelStore, Passport};
+use terroir_generate::{Answerer, Generator, GeneratorOptions};
+use terroir_ingest::cell::Cell;
+use terroir_ingest::worker::{Worker, WorkerOptions};
+use terroir_store::{Store, StoreOptions};
+use tokio::sync::watch;
+
+use crate::access::Access;
+use crate::config::Settings;
+use crate::error::{ApiError, ApiResult};
+use crate::metrics::Metrics;
+use crate::{limits, request, routes};
+
+/// What the routes work with. One per process.
+pub struct Service {
+    pub settings: Settings,
+    pub store: Store,
+    pub encoder: Encoder,
+    pub metrics: Metrics,
+    pub started: Instant,
+    generator: watch::Receiver<GeneratorState>,
+    worker: Worker,
+}
+
+/// The generating model is loaded beside the rest: search does not wait for it.
+#[derive(Clone)]
+enum GeneratorState {
+    Loading,
+    Ready(Generator),
+    Missing(Arc<str>),
+}
+
+impl Service {
+    /// Opens models, database and indexes, and starts to work on ingestion jobs.
+    pub async fn open(settings: Settings) -> anyhow::Result<Arc<Self>> {
+        let models = ModelStore::open(&settings.models_dir())?;
+        let encoder = open_encoder(&settings, &models).await?;
+        let text = |value: &String| (!value.is_empty()).then(|| value.clone());
+        let store = Store::open(StoreOptions {
+            data_dir: settings.data_dir.clone(),
+            database_url: text(&settings.database.url),
+            qdrant_url: text(&settings.qdrant.url),
+            qdrant_api_key: text(&settings.qdrant.api_key),
+            dimensions: encoder.dimensions(),
+            model_sha256: encoder.passport().sha256.clone(),
+        })
+        .await?;
+        let program = std::env::current_exe().context("finding this program's own file")?;
+        let worker = Worker::start(
+            store.clone(),
+            encoder.clone(),
+            Cell::new(program, limits::of(&settings)),
+            WorkerOptions {
+                concurrency: settings.ingest_workers(),
+                ..WorkerOptions::default()
+            },
+        );
+        let generator = load_generator(&settings, models);
+        Ok(Arc::new(Self {
+            settings,
+            store,
+            encoder,
+            metrics: Metrics::new()?,
+            started: Instant::now(),
+            generator,
+            worker,
+        }))
+    }
+
+    /// Lets the jobs under way go, and closes the indexes.
+    pub async fn close(&self) {
+        self.worker.stop().await;
+        self.store.close().await;
+    }
+
+    /// The generating model, once it is loaded.
+    pub async fn generator(&self) -> ApiResult<Generator> {
+        let mut state = self.generator.clone();
+        let loaded = state.wait_for(|state| !matches!(state, GeneratorState::Loading)).await;
+        match loaded.as_deref() {
+            Ok(GeneratorState::Ready(generator)) => Ok(generator.clone()),
+            Ok(GeneratorState::Missing(reason)) => Err(ApiError::new(
+                "model_missing",
+                reason.to_string(),
+                "run `make models`, or import the model with `terroir models import`, and start again",
+            )),
+            Ok(GeneratorState::Loading) | Err(_) => Err(ApiError::internal("the loading of the generating model broke off")),
+        }
+    }
+
+    pub fn generator_passport(&self) -> Option<Passport> {
+        match &*self.generator.borrow() {
+            GeneratorState::Ready(generator) => Some(generator.passport().clone()),
+            GeneratorState::Loading | GeneratorState::Missing(_) => None,
+        }
+    }
+
+    pub fn answerer(&self, generator: Generator) -> Answerer {
+        Answerer::new(generator, self.encoder.clone())
+    }
+}
+
+async fn open_encoder(settings: &Settings, models: &ModelStore) -> anyhow::Result<Encoder> {
+    let (models, name) = (models.clone(), settings.models.embed.clone());
+    let options = EncoderOptions {
+        threads: settings.model_threads(),
+        ..EncoderOptions::default()
+    };
+    let opened = tokio::task::spawn_blocking(move || Encoder::open(&models.files(&name)?, options)).await?;
+    opened.context("opening the embedding model")
+}
+
+fn load_generator(settings: &Settings, models: ModelStore) -> watch::Receiver<GeneratorState> {
+    let (sender, receiver) = watch::channel(GeneratorState::Loading);
+    let name = settings.models.generate.clone();
+    let options = GeneratorOptions {
+        threads: settings.model_threads(),
+        queue_capacity: settings.models.queue_capacity,
+        ..GeneratorOptions::default()
+    };
+    std::thread::spawn(move || {
+        let files = models.files(&name).map_err(|error| error.to_string());
+        let opened = files.and_then(|files| Generator::open(&files, options).map_err(|error| error.to_string()));
+        let state = match opened {
+            Ok(generator) => GeneratorState::Ready(generator),
+            Err(reason) => {
+                tracing::warn!(reason, "questions cannot be answered");
+                GeneratorState::Missing(reason.into())
+            }
+        };
+        // Nobody waits for the model any more if the service has gone.
+        let _ = sender.send(state);
+    });
+    receiver
+}
+
+/// The service behind its address.
+pub struct App {
+    service: Arc<Service>,
+    server: Server,
+    address: SocketAddr,
+}
+
+impl App {
+    /// Opens the service and binds the address; port 0 takes a free one.
+    pub async fn build(settings: Settings) -> anyhow::Result<Self> {
+        let listen = settings.listen;
+        let access = web::Data::new(Access::new(&settings));
+        let service = Service::open(settings).await?;
+        let data = web::Data::from(service.clone());
+        let metrics = web::Data::new(service.metrics.clone());
+        let server = HttpServer::new(move || {
+            ActixApp::new()
+                .app_data(data.clone())
+                .app_data(metrics.clone())
+                .app_data(access.clone())
+                .app_data(limits::json())
+                .wrap(middleware::Compress::default())
+                .wrap(middleware::from_fn(request::observe))
+                .configure(routes::all)
+        })
+        .workers(2)
+        .shutdown_timeout(5)
+        .disable_signals()
+        .bind(listen)
+        .with_context(|| format!("listening on {listen}; another program may use the port"))?;
+        let address = server.addrs().first().copied().context("the server has no address")?;
+        Ok(Self {
+            service,
+            server: server.run(),
+            address,
+        })
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Serves until `stop` completes, then finishes what is under way.
+    pub async fn run_until(self, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
+        let handle = self.server.handle();
+        let running = actix_web::rt::spawn(self.server);
+        stop.await;
+        handle.stop(true).await;
+        running.await??;
+        self.service.close().await;
+        Ok(())
+    }
+}

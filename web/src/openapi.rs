@@ -1,0 +1,54 @@
+//! The description of the API, made from the handlers and the shapes themselves.
+
+use actix_web::{HttpResponse, get};
+use utoipa::OpenApi;
+
+use crate::error::{ApiError, ApiResult};
+use crate::routes;
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Terroir",
+        description = "Answers from your own documents that you can prove. Errors have one shape everywhere; \
+            character ranges count Unicode scalar values; times are RFC 3339 in UTC.",
+        license(name = "Apache-2.0", identifier = "Apache-2.0")
+    ),
+    paths(
+        routes::status,
+        routes::list_collections,
+        routes::create_collection,
+        routes::upload,
+        routes::list_documents,
+        routes::lookup_document,
+        routes::show_document,
+        routes::remove_document,
+        routes::original,
+        routes::text,
+        routes::boxes,
+        routes::events,
+        routes::search,
+        routes::ask,
+        routes::reindex,
+        routes::doctor,
+        routes::models,
+        routes::embeddings,
+        routes::chat_completions,
+        routes::livez,
+        routes::readyz,
+        routes::healthz,
+        routes::metrics,
+    )
+)]
+struct Description;
+
+/// As `GET /openapi.json` gives it.
+pub fn description_json() -> Result<String, serde_json::Error> {
+    Description::openapi().to_pretty_json()
+}
+
+#[get("/openapi.json")]
+pub async fn description() -> ApiResult<HttpResponse> {
+    let json = description_json().map_err(ApiError::internal)?;
+    Ok(HttpResponse::Ok().content_type("application/json").body(json))
+}

@@ -1,0 +1,51 @@
+//! The route table: which address has which handler, and nothing else.
+
+mod ask;
+mod chat;
+mod collections;
+mod content;
+mod documents;
+mod events;
+mod health;
+mod maintenance;
+mod openai;
+mod search;
+mod status;
+mod upload;
+
+use actix_web::web;
+
+pub(crate) use self::{
+    ask::*, chat::*, collections::*, content::*, documents::*, events::*, health::*, maintenance::*, openai::*,
+    search::*, status::*, upload::*,
+};
+use crate::{openapi, ui};
+
+pub fn all(config: &mut web::ServiceConfig) {
+    config
+        .service(status)
+        .service(list_collections)
+        .service(create_collection)
+        .service(upload)
+        .service(list_documents)
+        .service(lookup_document)
+        .service(show_document)
+        .service(remove_document)
+        .service(original)
+        .service(text)
+        .service(boxes)
+        .service(events)
+        .service(search)
+        .service(ask)
+        .service(reindex)
+        .service(doctor)
+        .service(models)
+        .service(embeddings)
+        .service(chat_completions)
+        .service(livez)
+        .service(readyz)
+        .service(healthz)
+        .service(metrics)
+        .service(openapi::description)
+        .default_service(web::get().to(ui::file));
+}

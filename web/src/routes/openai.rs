@@ -1,0 +1,108 @@
+//! The routes that OpenAI's clients know, over the same answers: `/v1/models`, `/v1/embeddings` and
+//! `/v1/chat/completions`. `sources` and `citations` are extra fields.
+
+use actix_web::{HttpResponse, get, post, web};
+use base64::Engine as _;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use utoipa::ToSchema;
+
+use crate::app::Service;
+use crate::error::{ApiError, ApiResult, ErrorBody};
+
+/// One text or several.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(untagged)]
+pub enum Input {
+    One(String),
+    Many(Vec<String>),
+}
+
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct EmbeddingsRequest {
+    pub input: Input,
+    pub model: Option<String>,
+    /// `float` or `base64` (little-endian 32-bit floats).
+    pub encoding_format: Option<String>,
+}
+
+/// Texts in one request; more are refused, so that one caller cannot fill the queue.
+const MAX_INPUTS: usize = 2048;
+
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ModelObject {
+    pub id: String,
+    pub object: &'static str,
+    pub created: u64,
+    pub owned_by: String,
+}
+
+/// The models that are installed.
+#[utoipa::path(tag = "openai", responses((status = 200, body = Value)))]
+#[get("/v1/models")]
+pub async fn models(service: web::Data<Service>) -> HttpResponse {
+    let passports = [Some(service.encoder.passport().clone()), service.generator_passport()];
+    let data: Vec<ModelObject> = passports
+        .into_iter()
+        .flatten()
+        .map(|passport| ModelObject {
+            id: passport.name,
+            object: "model",
+            created: 0,
+            owned_by: passport.source,
+        })
+        .collect();
+    HttpResponse::Ok().json(json!({"object": "list", "data": data}))
+}
+
+/// Vectors of texts, of length 1.
+#[utoipa::path(tag = "openai", request_body = EmbeddingsRequest,
+    responses((status = 200, body = Value), (status = 429, body = ErrorBody)))]
+#[post("/v1/embeddings")]
+pub async fn embeddings(
+    service: web::Data<Service>,
+    request: web::Json<EmbeddingsRequest>,
+) -> ApiResult<HttpResponse> {
+    let request = request.into_inner();
+    let name = &service.encoder.passport().name;
+    if let Some(model) = request.model.filter(|model| model != name) {
+        return Err(unknown_model(&model));
+    }
+    let texts = match request.input {
+        Input::One(text) => vec![text],
+        Input::Many(texts) => texts,
+    };
+    if texts.is_empty() || texts.len() > MAX_INPUTS {
+        return Err(ApiError::new("invalid_request", format!("input must hold 1 to {MAX_INPUTS} texts"), "send several requests").param("input"));
+    }
+    let base64 = match request.encoding_format.as_deref() {
+        None | Some("float") => false,
+        Some("base64") => true,
+        Some(_) => return Err(ApiError::new("invalid_request", "encoding_format must be float or base64", "leave it out for float").param("encoding_format")),
+    };
+    let tokens: usize = texts.iter().map(|text| service.encoder.count_tokens(text)).sum();
+    let vectors = service.encode(texts).await?;
+    let data: Vec<Value> = vectors
+        .iter()
+        .enumerate()
+        .map(|(index, vector)| json!({"object": "embedding", "index": index, "embedding": embedding(vector, base64)}))
+        .collect();
+    Ok(HttpResponse::Ok().json(json!({
+        "object": "list",
+        "data": data,
+        "model": name,
+        "usage": {"prompt_tokens": tokens, "total_tokens": tokens},
+    })))
+}
+
+fn embedding(vector: &[f32], base64: bool) -> Value {
+    if !base64 {
+        return json!(vector);
+    }
+    let bytes: Vec<u8> = vector.iter().flat_map(|value| value.to_le_bytes()).collect();
+    json!(base64::engine::general_purpose::STANDARD.encode(bytes))
+}
+
+pub fn unknown_model(name: &str) -> ApiError {
+    ApiError::new("model_not_found", format!("there is no model {name:?} here"), "GET /v1/models lists the models").param("model")
+}
