@@ -64,14 +64,20 @@ struct Record {
 }
 
 impl ModelStore {
-    /// Creates `directory` when it is not there.
+    /// `directory` need not be there before the first import.
     pub fn open(directory: &Path) -> Result<Self, EmbedError> {
-        Self::with_catalogue(directory, Catalogue::built_in())
+        if directory.exists() {
+            // Says which path is wrong where a file stands in its place.
+            fs::read_dir(directory)?;
+        }
+        Ok(Self::with_catalogue(directory, Catalogue::built_in()))
     }
 
-    fn with_catalogue(directory: &Path, catalogue: Catalogue) -> Result<Self, EmbedError> {
-        fs::create_dir_all(directory)?;
-        Ok(Self { directory: directory.to_owned(), catalogue })
+    fn with_catalogue(directory: &Path, catalogue: Catalogue) -> Self {
+        Self {
+            directory: directory.to_owned(),
+            catalogue,
+        }
     }
 
     pub fn catalogue(&self) -> &Catalogue {
@@ -80,7 +86,12 @@ impl ModelStore {
 
     /// Models of the catalogue first, then those accepted as unknown, by name. Hashes only what changed.
     pub fn list(&self) -> Vec<ModelEntry> {
-        let mut records = self.catalogue.models.iter().map(Record::from).collect::<Vec<_>>();
+        let mut records = self
+            .catalogue
+            .models
+            .iter()
+            .map(Record::from)
+            .collect::<Vec<_>>();
         records.extend(self.imported_unknown());
         records
             .into_iter()
@@ -101,23 +112,28 @@ impl ModelStore {
 
     /// Hashes every file of a model again.
     pub fn verify(&self, name: &str) -> Result<Passport, EmbedError> {
-        self.checked(name, Check::Always).map(|files| files.passport)
+        self.checked(name, Check::Always)
+            .map(|files| files.passport)
     }
 
     /// The first model of the catalogue with this role (`embed`, `generate`) that is installed, else the
     /// first accepted unknown one. A damaged model is an error, not a reason to take another.
     pub fn default_for(&self, role: &str) -> Result<ModelFiles, EmbedError> {
         let entries = self.list();
-        let installed =
-            entries.iter().find(|entry| entry.role == role && entry.state != ModelState::Missing);
+        let installed = entries
+            .iter()
+            .find(|entry| entry.role == role && entry.state != ModelState::Missing);
         if let Some(entry) = installed {
             return self.files(&entry.name);
         }
-        let hint = entries
-            .iter()
-            .find(|entry| entry.role == role)
-            .map_or_else(|| "the model's files".to_owned(), |entry| self.origin_hint(&entry.name));
-        Err(EmbedError::NoneForRole { role: role.to_owned(), hint })
+        let hint = entries.iter().find(|entry| entry.role == role).map_or_else(
+            || "the model's files".to_owned(),
+            |entry| self.origin_hint(&entry.name),
+        );
+        Err(EmbedError::NoneForRole {
+            role: role.to_owned(),
+            hint,
+        })
     }
 
     fn checked(&self, name: &str, check: Check) -> Result<ModelFiles, EmbedError> {
@@ -128,12 +144,20 @@ impl ModelStore {
             let path = directory.join(&file.name);
             if !path.is_file() {
                 let hint = self.origin_hint(name);
-                return Err(EmbedError::Missing { name: name.to_owned(), file: path, hint });
+                return Err(EmbedError::Missing {
+                    name: name.to_owned(),
+                    file: path,
+                    hint,
+                });
             }
             verified.check(&path, file, check)?;
         }
         verified.save(&directory);
-        Ok(ModelFiles { weights: directory.join(&record.weights), directory, passport: record.passport })
+        Ok(ModelFiles {
+            weights: directory.join(&record.weights),
+            directory,
+            passport: record.passport,
+        })
     }
 
     fn state(&self, record: &Record) -> ModelState {
@@ -152,18 +176,26 @@ impl ModelStore {
         self.imported_unknown()
             .into_iter()
             .find(|record| record.passport.name == name)
-            .ok_or_else(|| EmbedError::UnknownModel { name: name.to_owned() })
+            .ok_or_else(|| EmbedError::UnknownModel {
+                name: name.to_owned(),
+            })
     }
 
     fn imported_unknown(&self) -> Vec<Record> {
-        let Ok(folders) = fs::read_dir(&self.directory) else { return Vec::new() };
+        let Ok(folders) = fs::read_dir(&self.directory) else {
+            return Vec::new();
+        };
         let mut records = folders
             .flatten()
             .filter_map(|folder| {
                 let record = fs::read(folder.path().join(PASSPORT_FILE)).ok()?;
                 let record = serde_json::from_slice::<Record>(&record).ok()?;
                 let here = folder.file_name().to_str() == Some(record.passport.name.as_str());
-                let plain = record.files.iter().all(|file| import::is_plain_path(&file.name));
+                let plain = record
+                    .files
+                    .iter()
+                    .all(|file| import::is_plain_path(&file.name))
+                    && record.files.iter().any(|file| file.name == record.weights);
                 let known = self.catalogue.model(&record.passport.name).is_some();
                 (here && plain && !known).then_some(record)
             })

@@ -1,1 +1,34 @@
+//! Question and passages become an answer in which every statement carries a verified quote.
+//!
+//! ```text
+//! ModelFiles ─ Gguf ─▶ Llama, Tokens, ChatTemplate ─ Generator (one thread, bounded queue)
+//! question + passages ─ Answerer ─▶ select | compose ─▶ verify ─▶ AnswerEvent…
+//! ```
+//!
+//! Start with [`Answerer::answer`].
 
+mod abstain;
+mod answer;
+#[cfg(test)]
+mod calibrate;
+mod compose;
+mod engine;
+mod error;
+mod event;
+mod evidence;
+mod gguf;
+mod llama;
+mod prompt;
+mod sampling;
+mod select;
+mod sentence;
+mod template;
+mod tokens;
+mod verify;
+mod words;
+
+pub use answer::Answerer;
+pub use engine::{Generator, GeneratorOptions};
+pub use error::GenerateError;
+pub use event::{AnswerEvent, AnswerRequest, Citation, Outcome, Passage, Style, Timings, Usage};
+pub use sampling::Sampling;

@@ -111,10 +111,7 @@ impl LayoutLine {
             .min(self.char_end)
             .checked_sub(self.char_start)
             .filter(|&to| to > from)?;
-        let (first, last) = (
-            *self.x.get(from as usize)?,
-            *self.x.get(to as usize)?,
-        );
+        let (first, last) = (*self.x.get(from as usize)?, *self.x.get(to as usize)?);
         let width = (last - first).abs();
         // The white space that stands for a line break has no width: nothing to draw.
         (width > 0.0).then_some(PageBox {

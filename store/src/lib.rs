@@ -1,1 +1,43 @@
+//! What is known, and how it is found: SQL holds the truth, tantivy and Qdrant are derived from it.
+//!
+//! ```text
+//! bytes ─ enqueue ─▶ documents, jobs ─ claim_job ─▶ worker ─ write_revision ─▶ revisions, chunks, changes
+//! changes ─ the indexes follow ─▶ lexical (tantivy), dense (Qdrant)
+//! query ─ search ─▶ lexical ‖ dense ─ mix ─ last check against SQL ─▶ hits
+//! ```
+//!
+//! Start with [`Store`]; the path of a revision is in `revise.rs`, that of a query in `search`. Nothing
+//! here knows a model: vectors come and go as `&[f32]`.
 
+mod blobs;
+mod dense;
+mod doctor;
+mod document;
+mod error;
+pub mod evaluation;
+mod ids;
+mod index_set;
+mod job;
+mod language;
+mod lexical;
+mod lock;
+mod revise;
+mod search;
+mod sql;
+mod store;
+
+pub use blobs::{Blob, Blobs};
+pub use doctor::{Difference, DoctorReport};
+pub use document::{
+    Counts, Document, DocumentFilter, Enqueued, NewDocument, Page, Removed, Stage, Status,
+};
+pub use error::StoreError;
+pub use ids::{ChunkId, CollectionId, DocumentId, RevisionId};
+pub use index_set::Reindexed;
+pub use job::{ErrorRecord, Job};
+pub use language::{Language, detect};
+pub use revise::{NewChunk, NewRevision, Revision};
+pub use search::{Hit, Mode, Scope, SearchRequest, SearchResponse};
+pub use store::{Collection, Store, StoreOptions};
+
+pub type Result<T> = std::result::Result<T, StoreError>;

@@ -103,11 +103,13 @@ impl Run {
     async fn translate(&mut self, event: AnswerEvent) -> (Event, bool) {
         match event {
             AnswerEvent::Delta { text } => (Event::Delta(Delta { text }), false),
-            AnswerEvent::Citation(citation) => {
-                let cited = self.cite(&citation).await;
-                self.citations.push(cited.clone());
-                (Event::Citation(cited), false)
-            }
+            AnswerEvent::Citation(citation) => match self.cite(&citation).await {
+                Some(cited) => {
+                    self.citations.push(cited.clone());
+                    (Event::Citation(cited), false)
+                }
+                None => (Event::Failed(ApiError::internal("a citation names a passage that was not given")), true),
+            },
             AnswerEvent::Done { outcome, text, usage, evidence, .. } => {
                 let answer = self.finish(outcome, text, evidence, Usage {
                     prompt_tokens: usage.prompt_tokens,
@@ -118,19 +120,16 @@ impl Run {
             }
             AnswerEvent::Failed(error) => {
                 self.service.metrics.answer("failed");
-                (Event::Failed(crate::app::generate_error(&error)), true)
+                (Event::Failed(ApiError::from(&error)), true)
             }
         }
     }
 
     /// The last gate: a quote counts as verified only if the database has it at that place now.
-    async fn cite(&self, citation: &terroir_generate::Citation) -> Citation {
-        let passage = self.sources.passages.get(citation.passage as usize);
-        let Some(passage) = passage else {
-            return Citation::unverified(citation);
-        };
+    async fn cite(&self, citation: &terroir_generate::Citation) -> Option<Citation> {
+        let passage = self.sources.passages.get(citation.passage as usize)?;
         let place = self.service.locate_quote(passage, citation).await;
-        Citation::new(passage, citation, place)
+        Some(Citation::new(passage, citation, place))
     }
 
     fn finish(&self, outcome: Outcome, text: String, evidence: f32, usage: Usage) -> Answer {

@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use actix_web::dev::Server;
 use actix_web::{App as ActixApp, HttpServer, middleware, web};
+use actix_multipart::form::tempfile::TempFileConfig;
 use anyhow::Context as _;
 use terroir_embed::{Encoder, EncoderOptions, ModelStore, Passport};
 use terroir_generate::{Answerer, Generator, GeneratorOptions};
@@ -60,9 +61,8 @@ impl Service {
             store.clone(),
             encoder.clone(),
             Cell::new(program, limits::of(&settings)),
-            WorkerOptions {
+            &WorkerOptions {
                 concurrency: settings.ingest_workers(),
-                ..WorkerOptions::default()
             },
         );
         let generator = load_generator(&settings, models);
@@ -159,12 +159,16 @@ impl App {
         let service = Service::open(settings).await?;
         let data = web::Data::from(service.clone());
         let metrics = web::Data::new(service.metrics.clone());
+        let form = limits::form(&service.settings);
+        let files = TempFileConfig::default().directory(service.store.blobs().incoming());
         let server = HttpServer::new(move || {
             ActixApp::new()
                 .app_data(data.clone())
                 .app_data(metrics.clone())
                 .app_data(access.clone())
                 .app_data(limits::json())
+                .app_data(form.clone())
+                .app_data(files.clone())
                 .wrap(middleware::Compress::default())
                 .wrap(middleware::from_fn(request::observe))
                 .configure(routes::all)

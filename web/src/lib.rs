@@ -19,6 +19,7 @@ pub mod limits;
 pub mod local;
 pub mod metrics;
 pub mod openapi;
+mod questions;
 pub mod request;
 pub mod routes;
 pub mod sse;

@@ -1,5 +1,7 @@
 //! What one request or one file may cost.
 
+use actix_multipart::MultipartError;
+use actix_multipart::form::MultipartFormConfig;
 use actix_web::error::{InternalError, JsonPayloadError};
 use actix_web::web;
 use terroir_ingest::limits::Limits;
@@ -41,4 +43,27 @@ pub fn json() -> web::JsonConfig {
         };
         InternalError::from_response(error, actix_web::ResponseError::error_response(&reply)).into()
     })
+}
+
+/// Room for the form around the files.
+const FORM_BYTES: u64 = 1 << 20;
+
+/// How uploads are read.
+pub fn form(settings: &Settings) -> MultipartFormConfig {
+    let max_bytes = settings.ingest.max_file_bytes;
+    MultipartFormConfig::default()
+        .total_limit((max_bytes + FORM_BYTES) as usize)
+        .memory_limit(FORM_BYTES as usize)
+        .error_handler(move |error, _| {
+            let reply = match &error {
+                MultipartError::Payload(actix_web::error::PayloadError::Overflow) => too_large(max_bytes),
+                other => ApiError::new("invalid_upload", other.to_string(), "send multipart/form-data with a field named file"),
+            };
+            InternalError::from_response(error, actix_web::ResponseError::error_response(&reply)).into()
+        })
+}
+
+/// An upload longer than a file may be.
+pub fn too_large(max_bytes: u64) -> ApiError {
+    ApiError::new("too_large", format!("an upload may have {max_bytes} bytes"), "split the file, or raise ingest.max_file_bytes")
 }

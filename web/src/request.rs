@@ -11,7 +11,9 @@ use actix_web::{Error, HttpMessage, HttpResponse, web};
 use uuid::Uuid;
 
 use crate::access::Access;
+use crate::app::Service;
 use crate::error::ApiError;
+use crate::limits;
 use crate::metrics::Metrics;
 
 /// The id under which a request is found in the log.
@@ -33,7 +35,7 @@ pub async fn observe<B: MessageBody + 'static>(
     let method = request.method().clone();
     let metrics = request.app_data::<web::Data<Metrics>>().cloned();
     let access = request.app_data::<web::Data<Access>>().cloned();
-    let refused = access.and_then(|access| access.check(&request).err());
+    let refused = access.and_then(|access| access.check(&request).err()).or_else(|| oversized(&request));
 
     let response = match refused {
         Some(error) => request.into_response(HttpResponse::from_error(error)).map_into_boxed_body(),
@@ -58,6 +60,14 @@ pub async fn observe<B: MessageBody + 'static>(
         "request"
     );
     Ok(response)
+}
+
+/// An upload that says it is too long is refused before it is sent.
+fn oversized(request: &ServiceRequest) -> Option<ApiError> {
+    let service = request.app_data::<web::Data<Service>>()?;
+    let max_bytes = service.settings.ingest.max_file_bytes;
+    let length = request.headers().get(header::CONTENT_LENGTH)?.to_str().ok()?.parse::<u64>().ok()?;
+    (length > max_bytes.saturating_add(1 << 20)).then(|| limits::too_large(max_bytes))
 }
 
 /// Writes the error body if the response carries an error, and the headers that every response has.

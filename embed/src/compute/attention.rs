@@ -5,10 +5,9 @@ use std::ops::Range;
 use pulp::{Simd, WithSimd};
 
 use super::activation::{Activation, exp_of_negative};
+use super::lanes::{LANES, reduce};
 use super::matmul::{Matmul, Rows, RowsMut};
-use super::panels::Panels;
-
-const LANES: usize = 16;
+use super::panels::{Panels, WIDTH};
 
 /// `out[t] = softmax(q[t]·kᵀ / √d) · v` per head and sequence. `qkv` is `(tokens, 3·hidden)`, the three
 /// parts one after another and the heads within each; `out` is `(tokens, hidden)`.
@@ -26,7 +25,7 @@ pub(crate) struct Attention<'a> {
 struct Scratch {
     keys: Panels,
     values: Panels,
-    /// `(length, length)`.
+    /// `(length, length)`, each row padded to full panels.
     scores: Vec<f32>,
 }
 
@@ -46,39 +45,60 @@ impl WithSimd for Attention<'_> {
 
 impl Attention<'_> {
     #[inline(always)]
-    fn head<S: Simd>(&mut self, simd: S, sequence: Range<usize>, head: usize, scratch: &mut Scratch) {
+    fn head<S: Simd>(
+        &mut self,
+        simd: S,
+        sequence: Range<usize>,
+        head: usize,
+        scratch: &mut Scratch,
+    ) {
         let size = self.hidden / self.heads;
         let stride = 3 * self.hidden;
         let (length, column) = (sequence.len(), head * size);
         let first = sequence.start * stride + column;
 
-        scratch.keys.reshape(size, length);
+        let padded = length.next_multiple_of(WIDTH);
+        scratch.keys.reshape(size, padded);
         scratch.values.reshape(length, size);
         for token in 0..length {
             let key = first + token * stride + self.hidden;
             let value = key + self.hidden;
             scratch.keys.set_column(token, &self.qkv[key..key + size]);
-            scratch.values.set_row(token, &self.qkv[value..value + size]);
+            scratch
+                .values
+                .set_row(token, &self.qkv[value..value + size]);
         }
-        scratch.scores.resize(length * length, 0.0);
+        scratch.scores.resize(length * padded, 0.0);
 
-        let queries = Rows { data: &self.qkv[first..], stride, count: length };
+        let queries = Rows {
+            data: &self.qkv[first..],
+            stride,
+            count: length,
+        };
         Matmul {
             rows: queries,
             panels: &scratch.keys,
             bias: &[],
             activation: Activation::None,
-            out: RowsMut { data: &mut scratch.scores, stride: length },
+            out: RowsMut {
+                data: &mut scratch.scores,
+                stride: padded,
+            },
         }
         .with_simd(simd);
 
         let scale = 1.0 / (size as f32).sqrt();
-        for row in scratch.scores[..length * length].chunks_exact_mut(length) {
+        for row in scratch.scores.chunks_exact_mut(padded) {
+            row[length..].fill(f32::NEG_INFINITY);
             softmax(row, scale);
         }
 
         Matmul {
-            rows: Rows { data: &scratch.scores, stride: length, count: length },
+            rows: Rows {
+                data: &scratch.scores,
+                stride: padded,
+                count: length,
+            },
             panels: &scratch.values,
             bias: &[],
             activation: Activation::None,
@@ -91,33 +111,32 @@ impl Attention<'_> {
     }
 }
 
-/// `softmax(scale · row)` in place; `scale` is positive.
+/// `softmax(scale · row)` in place; `scale` is positive, the row's length a multiple of [`LANES`].
 #[inline(always)]
-pub(super) fn softmax(row: &mut [f32], scale: f32) {
+fn softmax(row: &mut [f32], scale: f32) {
+    let (blocks, _) = row.as_chunks_mut::<LANES>();
     let mut maxima = [f32::NEG_INFINITY; LANES];
-    let (blocks, rest) = row.as_chunks::<LANES>();
-    for block in blocks {
+    for block in &*blocks {
         for (lane, value) in maxima.iter_mut().zip(block) {
-            *lane = if *value > *lane { *value } else { *lane };
+            *lane = larger(*lane, *value);
         }
     }
-    let maximum = maxima.iter().chain(rest).fold(f32::NEG_INFINITY, |a, b| a.max(*b));
-
+    let maximum = reduce(maxima, larger);
     let mut sums = [0.0; LANES];
-    let (blocks, rest) = row.as_chunks_mut::<LANES>();
-    for block in blocks {
+    for block in &mut *blocks {
         for (lane, value) in sums.iter_mut().zip(block) {
             *value = exp_of_negative((*value - maximum) * scale);
             *lane += *value;
         }
     }
-    let mut total = 0.0;
-    for value in rest {
-        *value = exp_of_negative((*value - maximum) * scale);
-        total += *value;
-    }
-    let inverse = 1.0 / (total + sums.iter().sum::<f32>());
-    for value in row {
+    let inverse = 1.0 / reduce(sums, |a, b| a + b);
+    for value in blocks.as_flattened_mut() {
         *value *= inverse;
     }
+}
+
+/// `f32::max` without its treatment of NaN, which costs a comparison more.
+#[inline(always)]
+fn larger(a: f32, b: f32) -> f32 {
+    if a > b { a } else { b }
 }

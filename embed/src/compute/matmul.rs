@@ -90,9 +90,12 @@ impl Matmul<'_> {
         let weights = self.panels.panel(panel);
         for column in (0..WIDTH).step_by(width) {
             let first = panel * WIDTH + column;
-            let Some(count) = self.panels.columns().checked_sub(first) else { return };
+            let Some(count) = self.panels.columns().checked_sub(first) else {
+                return;
+            };
             let bias = self.bias.get(first..first + width);
-            let mut sums = tile::<S, ROWS, VECTORS>(simd, rows, self.rows.stride, weights, column, bias);
+            let mut sums =
+                tile::<S, ROWS, VECTORS>(simd, rows, self.rows.stride, weights, column, bias);
             if self.activation == Activation::Gelu {
                 for sums in &mut sums {
                     for sum in sums {
@@ -144,8 +147,8 @@ fn tile<S: Simd, const ROWS: usize, const VECTORS: usize>(
         for row in 1..ROWS {
             lhs[row] = &lines[row][depths.clone()];
         }
-        for k in 0..STEP {
-            accumulate::<S, ROWS, VECTORS>(simd, &lhs, k, &weights[k], column, &mut sums);
+        for (k, weights) in weights.iter().enumerate() {
+            accumulate::<S, ROWS, VECTORS>(simd, &lhs, k, weights, column, &mut sums);
         }
     }
     let done = steps.len() * STEP;

@@ -1,8 +1,8 @@
-//! Residual sum with layer normalisation, and the L2 norm: reductions in a fixed order over 16 lanes.
+//! Residual sum with layer normalisation, and the L2 norm.
 
 use pulp::Arch;
 
-const LANES: usize = 16;
+use super::lanes::sum;
 
 /// `weight · (x - mean) / sqrt(variance + epsilon) + bias`, over the last dimension.
 #[derive(Debug, Clone)]
@@ -52,17 +52,4 @@ pub(crate) fn l2_normalise(vector: &mut [f32]) {
             *value /= norm;
         }
     }
-}
-
-#[inline(always)]
-fn sum(values: &[f32], term: impl Fn(f32) -> f32) -> f32 {
-    let mut lanes = [0.0; LANES];
-    let (blocks, rest) = values.as_chunks::<LANES>();
-    for block in blocks {
-        for (lane, value) in lanes.iter_mut().zip(block) {
-            *lane += term(*value);
-        }
-    }
-    let rest = rest.iter().map(|value| term(*value)).sum::<f32>();
-    lanes.iter().sum::<f32>() + rest
 }

@@ -71,7 +71,10 @@ impl Queue {
         if state.len() >= self.capacity {
             return Err(EmbedError::Busy);
         }
-        let waiting = Waiting { request: Arc::new(request), next: 0 };
+        let waiting = Waiting {
+            request: Arc::new(request),
+            next: 0,
+        };
         match priority {
             Priority::Interactive => state.interactive.push_back(waiting),
             Priority::Bulk => state.bulk.push_back(waiting),
@@ -90,14 +93,19 @@ impl Queue {
             if state.closed {
                 return None;
             }
-            let State { interactive, bulk, .. } = &mut *state;
+            let State {
+                interactive, bulk, ..
+            } = &mut *state;
             for lane in [interactive, bulk] {
                 let pieces = self.cut_batch(lane);
                 if !pieces.is_empty() {
                     return Some(pieces);
                 }
             }
-            state = self.arrived.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state = self
+                .arrived
+                .wait(state)
+                .unwrap_or_else(PoisonError::into_inner);
         }
     }
 
@@ -130,7 +138,10 @@ impl Queue {
                 if tokens > self.max_batch_tokens && !pieces.is_empty() {
                     return pieces;
                 }
-                pieces.push(Piece { request: Arc::clone(&waiting.request), index: waiting.next });
+                pieces.push(Piece {
+                    request: Arc::clone(&waiting.request),
+                    index: waiting.next,
+                });
                 waiting.next += 1;
             }
             lane.pop_front();
@@ -154,7 +165,8 @@ impl State {
     }
 
     fn drop_abandoned(&mut self) {
-        self.interactive.retain(|waiting| !waiting.request.is_abandoned());
+        self.interactive
+            .retain(|waiting| !waiting.request.is_abandoned());
         self.bulk.retain(|waiting| !waiting.request.is_abandoned());
     }
 }

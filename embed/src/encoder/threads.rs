@@ -23,14 +23,17 @@ impl ModelThreads {
         compute: impl Fn(&[&str]) -> Result<Vec<Vec<f32>>, EmbedError> + Send + Sync + 'static,
     ) -> Result<Self, EmbedError> {
         let compute = Arc::new(compute);
-        let mut threads = Self { queue: Arc::clone(queue), handles: Vec::with_capacity(count) };
+        let mut threads = Self {
+            queue: Arc::clone(queue),
+            handles: Vec::with_capacity(count),
+        };
         for index in 0..count {
             let queue = Arc::clone(queue);
             let compute = Arc::clone(&compute);
             let thread = std::thread::Builder::new().name(format!("encoder-{index}"));
             threads.handles.push(thread.spawn(move || {
                 while let Some(pieces) = queue.take() {
-                    run_batch(&pieces, compute.as_ref());
+                    run_batch(&pieces, &*compute);
                 }
             })?);
         }
@@ -53,23 +56,29 @@ impl Drop for ModelThreads {
     }
 }
 
-fn run_batch(pieces: &[Piece], compute: &dyn Fn(&[&str]) -> Result<Vec<Vec<f32>>, EmbedError>) {
+fn run_batch(pieces: &[Piece], compute: impl Fn(&[&str]) -> Result<Vec<Vec<f32>>, EmbedError>) {
     let texts = pieces.iter().map(Piece::text).collect::<Vec<_>>();
     // The model is read-only and scratch memory belongs to the call: nothing half-written survives a panic.
     let vectors = match catch_unwind(AssertUnwindSafe(|| compute(&texts))) {
         Ok(Ok(vectors)) if vectors.len() == pieces.len() => vectors,
         Ok(Ok(vectors)) => {
             let reason = format!("{} vectors for {} texts", vectors.len(), pieces.len());
-            return fail(pieces, || EmbedError::Inference { reason: reason.clone() });
+            return fail(pieces, || EmbedError::Inference {
+                reason: reason.clone(),
+            });
         }
         Ok(Err(error)) => {
             let reason = error.to_string();
-            return fail(pieces, || EmbedError::Inference { reason: reason.clone() });
+            return fail(pieces, || EmbedError::Inference {
+                reason: reason.clone(),
+            });
         }
         Err(panic) => {
             let reason = panic_message(panic.as_ref());
             tracing::error!(reason, "an encoder batch panicked");
-            return fail(pieces, || EmbedError::Crashed { reason: reason.clone() });
+            return fail(pieces, || EmbedError::Crashed {
+                reason: reason.clone(),
+            });
         }
     };
     for (piece, vector) in pieces.iter().zip(vectors) {

@@ -50,7 +50,9 @@ impl Verified {
         if !self.changed {
             return;
         }
-        let Ok(bytes) = serde_json::to_vec_pretty(self) else { return };
+        let Ok(bytes) = serde_json::to_vec_pretty(self) else {
+            return;
+        };
         if let Err(error) = write_atomically(&directory.join(VERIFIED_FILE), &bytes) {
             tracing::debug!(%error, "verified model hashes were not remembered");
         }
@@ -67,7 +69,10 @@ impl Verified {
         if metadata.len() != expected.bytes {
             return Err(damaged(path, expected, format!("{} bytes", metadata.len())));
         }
-        let modified = metadata.modified()?.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let modified = metadata
+            .modified()?
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
         let stamp = Stamp {
             bytes: metadata.len(),
             modified_ns: modified.as_nanos(),

@@ -31,7 +31,7 @@ fn sample() -> Layout {
 fn bytes_give_the_layout_back() {
     let layout = sample();
     let bytes = layout.to_bytes();
-    assert_eq!(Layout::from_bytes(&bytes).unwrap(), layout);
+    assert_eq!(Layout::from_bytes(&bytes), Ok(layout));
     assert!(bytes.len() < 40, "{} bytes", bytes.len());
 }
 

@@ -8,6 +8,8 @@ use super::paragraphs::{self, Paragraph, Shape};
 use super::words::Words;
 use crate::document::{Block, BlockKind};
 
+/// Paragraphs that may stand between the two parts of one.
+const MAX_INTERRUPTIONS: usize = 6;
 /// A caption is short; longer text that starts like one is text.
 const MAX_CAPTION_CHARS: usize = 600;
 
@@ -17,14 +19,12 @@ pub(super) fn blocks(mut pages: Vec<(f32, Vec<Region>)>) -> Vec<Block> {
     let mut words = Words::default();
     let mut paragraphs: Vec<Paragraph> = Vec::new();
     for region in pages.into_iter().flat_map(|(_, regions)| regions) {
-        for line in &region {
-            words.add(line);
-        }
+        words.add(&region);
         let mut found = paragraphs::split(region).into_iter();
         if let Some(first) = found.next() {
-            match paragraphs.last_mut() {
-                Some(last) if continues(last, &first) => last.lines.extend(first.lines),
-                _ => paragraphs.push(first),
+            match interrupted(&mut paragraphs, &first) {
+                Some(open) => open.lines.extend(first.lines),
+                None => paragraphs.push(first),
             }
         }
         paragraphs.extend(found);
@@ -66,6 +66,29 @@ pub(super) fn blocks(mut pages: Vec<(f32, Vec<Region>)>) -> Vec<Block> {
     blocks
 }
 
+/// The paragraph that goes on with `next` at the top of a column: the last one that is not a
+/// footnote, a table, a caption or a note in the margin.
+fn interrupted<'a>(paragraphs: &'a mut [Paragraph], next: &Paragraph) -> Option<&'a mut Paragraph> {
+    let start = next.lines.first()?;
+    let open = paragraphs
+        .iter_mut()
+        .rev()
+        .take(MAX_INTERRUPTIONS)
+        .find(|paragraph| {
+            paragraph.lines.last().is_some_and(|line| {
+                paragraph.shape != Shape::Table
+                    && line.frame == start.frame
+                    && line.size > 0.94 * start.size
+                    && !is_caption(&paragraph.lines[0].visual_text())
+            })
+        })?;
+    let is_near = open
+        .lines
+        .last()
+        .is_some_and(|line| line.page + 1 >= start.page);
+    (is_near && continues(open, next)).then_some(open)
+}
+
 /// Does a paragraph go on in the next column or on the next page?
 fn continues(last: &Paragraph, first: &Paragraph) -> bool {
     let (Some(end), Some(start)) = (last.lines.last(), first.lines.first()) else {
@@ -76,29 +99,58 @@ fn continues(last: &Paragraph, first: &Paragraph) -> bool {
         && end.is_bold == start.is_bold
         && end.is_monospaced == start.is_monospaced
         && end.frame == start.frame;
-    let goes_on = start.first_char().is_some_and(char::is_lowercase)
-        && end
-            .last_char()
-            .is_some_and(|c| c.is_alphanumeric() || matches!(c, '-' | ',' | '\u{2010}' | ')' | '’'));
-    is_text && looks_alike && goes_on
+    let is_unfinished = end
+        .last_char()
+        .is_some_and(|c| c.is_alphanumeric() || matches!(c, '-' | ',' | '\u{2010}' | ')' | '’'));
+    let starts_lower = start.first_char().is_some_and(char::is_lowercase);
+    is_text && looks_alike && is_unfinished && (starts_lower || is_broken_off(last, first))
+}
+
+/// Running text whose last line is full, before running text as wide.
+fn is_broken_off(last: &Paragraph, first: &Paragraph) -> bool {
+    let ([.., before, end], [start, ..]) = (last.lines.as_slice(), first.lines.as_slice()) else {
+        return false;
+    };
+    let slack = 1.5 * end.size;
+    let width = before.x1 - before.x0;
+    first.lines.len() > 1
+        && width > 15.0 * end.size
+        && (end.x1 - before.x1).abs() < slack
+        && (end.x0 - before.x0).abs() < slack
+        && (start.x1 - start.x0 - width).abs() < slack
 }
 
 fn body_is_monospaced(paragraphs: &[Paragraph]) -> bool {
     let lines = || paragraphs.iter().flat_map(|paragraph| &paragraph.lines);
-    let monospaced = lines().filter(|line: &&TextLine| line.is_monospaced).count();
+    let monospaced = lines()
+        .filter(|line: &&TextLine| line.is_monospaced)
+        .count();
     monospaced * 2 > lines().count()
 }
 
 fn is_caption(text: &str) -> bool {
     const LABELS: [&str; 12] = [
-        "figure", "fig.", "table", "tab.", "tableau", "abbildung", "abb.", "tabelle", "figura",
-        "tabla", "tabella", "algorithm",
+        "figure",
+        "fig.",
+        "table",
+        "tab.",
+        "tableau",
+        "abbildung",
+        "abb.",
+        "tabelle",
+        "figura",
+        "tabla",
+        "tabella",
+        "algorithm",
     ];
     let mut words = text.split_whitespace();
     let label = words.next().unwrap_or_default().to_lowercase();
     let number = words.next().unwrap_or_default();
     LABELS.contains(&label.as_str())
-        && number.chars().next().is_some_and(|c| c.is_ascii_digit() || c.is_ascii_uppercase())
+        && number
+            .chars()
+            .next()
+            .is_some_and(|c| c.is_ascii_digit() || c.is_ascii_uppercase())
         && number.chars().count() <= 6
         && text.chars().count() <= MAX_CAPTION_CHARS
 }

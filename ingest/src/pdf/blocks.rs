@@ -7,9 +7,12 @@ use unicode_normalization::char::compose;
 use super::direction::{self, LogicalChar};
 use super::geometry::{Frame, Rectangle};
 use super::lines::TextLine;
-use super::words::Words;
+use super::words::{Words, is_hyphen};
 use crate::document::Line;
 
+/// What stands for more dots in a row than these.
+const LEADER: char = '…';
+const LEADER_DOTS: usize = 4;
 const CELL_SEPARATOR: &str = " | ";
 
 /// How the lines of a block are put together.
@@ -112,6 +115,7 @@ impl Builder {
             }
             for c in direction::logical(cell) {
                 self.push(&c);
+                self.shorten_leader();
             }
         }
     }
@@ -159,6 +163,42 @@ impl Builder {
         }
     }
 
+    /// The dots between an entry of a table of contents and its page become one character.
+    fn shorten_leader(&mut self) {
+        let row = self.rows.len() - 1;
+        let Some(last) = self.chars.last().filter(|last| last.c == '.') else {
+            return;
+        };
+        let end = last.x1;
+        let mut dots = 0;
+        let mut start = self.chars.len();
+        while let Some(c) = start
+            .checked_sub(1)
+            .and_then(|before| self.chars.get(before))
+        {
+            if c.row != row || c.is_right_to_left || !matches!(c.c, '.' | ' ' | LEADER) {
+                break;
+            }
+            dots += if c.c == LEADER {
+                LEADER_DOTS
+            } else {
+                usize::from(c.c == '.')
+            };
+            start -= 1;
+        }
+        if dots <= LEADER_DOTS {
+            return;
+        }
+        while self.chars.get(start).is_some_and(|c| c.c == ' ') {
+            start += 1;
+        }
+        self.chars.truncate(start + 1);
+        if let Some(leader) = self.chars.last_mut() {
+            leader.c = LEADER;
+            leader.x1 = end;
+        }
+    }
+
     /// Ends a line before another whose first word is `next`.
     fn end_line(&mut self, joining: Joining, next: &str, words: &Words) {
         while self.chars.last().is_some_and(|last| last.c == ' ') {
@@ -185,7 +225,11 @@ impl Builder {
             }
         };
         if let Some(c) = break_char {
-            let edge = if last.is_right_to_left { last.x0 } else { last.x1 };
+            let edge = if last.is_right_to_left {
+                last.x0
+            } else {
+                last.x1
+            };
             self.chars.push(Char {
                 c,
                 x0: edge,
@@ -262,7 +306,11 @@ impl Builder {
             let ends = chars.iter().map(|c| (c.x0, c.x1));
             let last = chars[chars.len() - 1];
             for (x0, x1) in ends {
-                at = if last.is_right_to_left { at.min(x1) } else { at.max(x0) };
+                at = if last.is_right_to_left {
+                    at.min(x1)
+                } else {
+                    at.max(x0)
+                };
                 x.push(at);
             }
             x.push(if last.is_right_to_left {
@@ -291,10 +339,6 @@ impl Builder {
             x,
         }
     }
-}
-
-fn is_hyphen(c: char) -> bool {
-    matches!(c, '-' | '\u{2010}' | '\u{ad}')
 }
 
 /// Scripts that write no spaces between words.

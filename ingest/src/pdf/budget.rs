@@ -8,6 +8,10 @@ const MAX_OPERATORS: u64 = 60_000_000;
 /// Glyphs of the whole file: about 10,000 full pages.
 const MAX_GLYPHS: u64 = 30_000_000;
 
+const EXPANDED: &str = "bytes after decompression";
+/// No single stream of a real file, and no page's content, is larger when expanded.
+pub(super) const MAX_STREAM_BYTES: u64 = 256 << 20;
+
 #[derive(Debug)]
 pub(super) struct Budget {
     operators: u64,
@@ -44,20 +48,22 @@ impl Budget {
         Ok(())
     }
 
-    pub(super) fn remaining_bytes(&self) -> usize {
-        usize::try_from(self.expanded_bytes).unwrap_or(usize::MAX)
+    /// How large one stream may become.
+    pub(super) fn stream_bytes(&self) -> usize {
+        usize::try_from(self.expanded_bytes.min(MAX_STREAM_BYTES)).unwrap_or(usize::MAX)
     }
 
     pub(super) fn expanded(&mut self, bytes: usize) -> Result<(), ParseError> {
         self.expanded_bytes = self
             .expanded_bytes
             .checked_sub(bytes as u64)
-            .ok_or_else(|| self.too_expanded())?;
+            .ok_or_else(|| ParseError::limit(EXPANDED, self.max_expanded_bytes))?;
         Ok(())
     }
 
-    pub(super) fn too_expanded(&self) -> ParseError {
-        ParseError::limit("bytes after decompression", self.max_expanded_bytes)
+    /// The error for a stream, or a page's content, that would become larger than that.
+    pub(super) fn stream_too_large(&self) -> ParseError {
+        ParseError::limit(EXPANDED, self.max_expanded_bytes.min(MAX_STREAM_BYTES))
     }
 
     /// Deep nesting of forms draws nothing more; it is not an error.

@@ -145,7 +145,7 @@ fn judge(free: &[&Segment], x: f32, size: f32) -> Option<Cut> {
         return None;
     }
     // Words that happen to stand under each other are not a column.
-    if short < 4.0 && fewer < 8.0 {
+    if (short < 4.0 && fewer < 8.0) || (short < 12.0 && fewer < 6.0) {
         return None;
     }
     let first = free.iter().map(|segment| middle(segment));

@@ -25,19 +25,23 @@ fn is_left_to_right(c: char) -> bool {
     is_arabic_digit(c) || (c.is_alphanumeric() && !is_right_to_left(c))
 }
 
+pub(super) fn is_mostly_right_to_left<'a>(chars: impl Iterator<Item = &'a PlacedChar>) -> bool {
+    let (mut against, mut along) = (0_usize, 0_usize);
+    for placed in chars {
+        if is_right_to_left(placed.c) {
+            against += 1;
+        } else if placed.c.is_alphabetic() {
+            along += 1;
+        }
+    }
+    against > 0 && against >= along
+}
+
 pub(super) fn logical(visual: Vec<PlacedChar>) -> Vec<LogicalChar> {
-    let against = visual
-        .iter()
-        .filter(|placed| is_right_to_left(placed.c))
-        .count();
-    let along = visual
-        .iter()
-        .filter(|placed| placed.c.is_alphabetic() && !is_right_to_left(placed.c))
-        .count();
-    if against == 0 {
+    if !visual.iter().any(|placed| is_right_to_left(placed.c)) {
         return as_runs(visual, false);
     }
-    if against >= along {
+    if is_mostly_right_to_left(visual.iter()) {
         let mut reversed = visual;
         reversed.reverse();
         let mut logical = as_runs(reversed, true);
@@ -116,7 +120,10 @@ mod tests {
 
     #[test]
     fn a_hebrew_word_in_a_latin_line() {
-        assert_eq!(reordered("the word םולש means peace"), "the word שלום means peace");
+        assert_eq!(
+            reordered("the word םולש means peace"),
+            "the word שלום means peace"
+        );
         assert_eq!(reordered("plain text"), "plain text");
     }
 }

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use lopdf::{Dictionary, Document, LoadOptions, Object, ObjectId};
 
-use super::budget::Budget;
+use super::budget::{Budget, MAX_STREAM_BYTES};
 use super::geometry::{Matrix, Rectangle};
 use super::lookup;
 use crate::error::ParseError;
@@ -21,8 +21,6 @@ const DEFAULT_BOX: Rectangle = Rectangle {
     x1: 612.0,
     y1: 792.0,
 };
-/// No single stream of a real file is larger when expanded.
-const MAX_STREAM_BYTES: u64 = 256 << 20;
 
 pub(super) struct OpenFile {
     pub document: Document,
@@ -83,15 +81,16 @@ fn load(bytes: &[u8], limits: &Limits, rebuild: bool) -> Result<Document, ParseE
         force_reconstruct: rebuild,
         ..LoadOptions::default()
     };
-    let document = Document::load_mem_with_options(bytes, options).map_err(|error| match error {
-        lopdf::Error::InvalidPassword
-        | lopdf::Error::Decryption(_)
-        | lopdf::Error::UnsupportedSecurityHandler(_) => ParseError::Encrypted,
-        lopdf::Error::Decompress(lopdf::DecompressError::MemoryLimitExceeded { limit }) => {
-            ParseError::limit("bytes after decompression", limit as u64)
-        }
-        other => ParseError::damaged(FORMAT, other),
-    })?;
+    let document =
+        Document::load_mem_with_options(bytes, options).map_err(|error| match error {
+            lopdf::Error::InvalidPassword
+            | lopdf::Error::Decryption(_)
+            | lopdf::Error::UnsupportedSecurityHandler(_) => ParseError::Encrypted,
+            lopdf::Error::Decompress(lopdf::DecompressError::MemoryLimitExceeded { limit }) => {
+                ParseError::limit("bytes after decompression", limit as u64)
+            }
+            other => ParseError::damaged(FORMAT, other),
+        })?;
     // Still encrypted: the empty password did not open it.
     if document.is_encrypted() {
         return Err(ParseError::Encrypted);
@@ -191,10 +190,7 @@ fn add_page<'a>(
         return Err(ParseError::limit("pages", u64::from(limits.max_pages)));
     }
     let is_sane = |area: &Rectangle| area.width() >= 1.0 && area.height() >= 1.0;
-    let media_box = inherited
-        .media_box
-        .filter(is_sane)
-        .unwrap_or(DEFAULT_BOX);
+    let media_box = inherited.media_box.filter(is_sane).unwrap_or(DEFAULT_BOX);
     let visible = inherited
         .crop_box
         .and_then(|crop_box| crop_box.intersection(&media_box))
@@ -242,6 +238,9 @@ pub(super) fn content(
         if let Some(Object::Stream(stream)) = lookup::resolve(document, part) {
             joined.extend(lookup::decoded(stream, budget)?);
             joined.push(b'\n');
+            if joined.len() as u64 > MAX_STREAM_BYTES {
+                return Err(budget.stream_too_large());
+            }
         }
     }
     Ok(joined)

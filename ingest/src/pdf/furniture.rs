@@ -121,8 +121,18 @@ fn is_page_number(alike: &str) -> bool {
     let bare = alike.trim_matches(|c: char| !c.is_alphanumeric() && c != '#');
     matches!(
         bare,
-        "#" | "page#" | "seite#" | "#/#" | "page#of#" | "page#sur#" | "page#/#" | "seite#von#" | "#of#"
-            | "p.#" | "p#" | "página#" | "pagina#"
+        "#" | "page#"
+            | "seite#"
+            | "#/#"
+            | "page#of#"
+            | "page#sur#"
+            | "page#/#"
+            | "seite#von#"
+            | "#of#"
+            | "p.#"
+            | "p#"
+            | "página#"
+            | "pagina#"
     ) || (!bare.is_empty() && bare.len() <= 5 && bare.chars().all(|c| "ivxl".contains(c)))
 }
 

@@ -14,8 +14,15 @@ pub(super) struct Matrix {
 impl Matrix {
     pub(super) const IDENTITY: Self = Self::new([1.0, 0.0, 0.0, 1.0, 0.0, 0.0]);
 
-    pub(super) const fn new([a, b, c, d, e, f]: [f32; 6]) -> Self {
-        Self { a, b, c, d, e, f }
+    pub(super) const fn new(entries: [f32; 6]) -> Self {
+        Self {
+            a: entries[0],
+            b: entries[1],
+            c: entries[2],
+            d: entries[3],
+            e: entries[4],
+            f: entries[5],
+        }
     }
 
     pub(super) const fn translation(x: f32, y: f32) -> Self {
@@ -124,8 +131,6 @@ pub(super) struct Frame {
 const SNAP_DEGREES: f32 = 4.0;
 
 impl Frame {
-    pub(super) const UPRIGHT: Self = Self { degrees: 0 };
-
     /// The frame of text that advances by `(dx, dy)`, y downwards.
     pub(super) fn of_direction(dx: f32, dy: f32) -> Self {
         let degrees = dy.atan2(dx).to_degrees();

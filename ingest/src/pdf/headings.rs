@@ -3,11 +3,14 @@
 use std::collections::HashMap;
 
 use super::paragraphs::{Paragraph, Shape};
+use super::tables;
 
 const MAX_LINES: usize = 4;
 const MAX_CHARS: usize = 220;
 /// A heading is at least this much larger than the body, unless it is bold.
 const LARGER: f32 = 1.12;
+/// So large that even a sentence is a heading.
+const MUCH_LARGER: f32 = 1.4;
 const MAX_LEVEL: u8 = 6;
 
 /// Size in half points, and weight: what headings of one level share.
@@ -54,10 +57,16 @@ fn style(paragraph: &Paragraph) -> Style {
     }
 }
 
-/// The style of most characters.
+/// The style of most characters of running text, or of all where nothing runs.
 fn body(paragraphs: &[Paragraph]) -> Option<Body> {
+    let runs =
+        |paragraph: &&Paragraph| paragraph.shape != Shape::Table && paragraph.lines.len() > 1;
     let mut chars: HashMap<Style, usize> = HashMap::new();
-    for paragraph in paragraphs {
+    let any_runs = paragraphs.iter().any(|paragraph| runs(&paragraph));
+    for paragraph in paragraphs
+        .iter()
+        .filter(|paragraph| !any_runs || runs(paragraph))
+    {
         let count: usize = paragraph
             .lines
             .iter()
@@ -97,10 +106,13 @@ fn is_heading(paragraph: &Paragraph, body: Body) -> bool {
         return false;
     }
     let ratio = line.size / body.size;
-    if ratio >= LARGER {
-        return true;
-    }
     let ends_like_text = text.ends_with(['.', ',', ';', ':']) && !is_numbered;
+    if ratio >= LARGER {
+        return ratio >= MUCH_LARGER || !ends_like_text;
+    }
+    if !is_numbered && paragraph.lines.iter().any(tables::has_cells) {
+        return false;
+    }
     let is_bold = line.is_bold && !body.is_bold;
     is_bold && ratio > 0.9 && !ends_like_text && paragraph.lines.len() <= 2
 }
@@ -111,14 +123,18 @@ fn is_section_number(text: &str) -> bool {
         return false;
     };
     let bare = label.trim_end_matches(['.', ')']);
-    let parts_are_numbers = bare
-        .split('.')
-        .all(|part| !part.is_empty() && part.len() <= 2 && part.chars().all(|c| c.is_ascii_digit()));
+    let parts_are_numbers = bare.split('.').all(|part| {
+        !part.is_empty() && part.len() <= 2 && part.chars().all(|c| c.is_ascii_digit())
+    });
     let is_roman = bare.chars().all(|c| "IVX".contains(c)) && label.ends_with('.');
     let is_letter = bare.len() == 1 && bare.chars().all(|c| c.is_ascii_uppercase());
     !bare.is_empty()
         && (parts_are_numbers || is_roman || (is_letter && label.ends_with('.')))
-        && rest.trim_start().chars().next().is_some_and(char::is_uppercase)
+        && rest
+            .trim_start()
+            .chars()
+            .next()
+            .is_some_and(char::is_uppercase)
 }
 
 #[cfg(test)]

@@ -302,7 +302,10 @@ impl<'a, 's> Interpreter<'a, 's> {
 
     fn show(&mut self, mut bytes: &[u8]) -> Result<(), ParseError> {
         let state = *self.states.current();
-        let Some(font) = state.font.and_then(|index| self.shared.fonts.get_mut(index)) else {
+        let Some(font) = state
+            .font
+            .and_then(|index| self.shared.fonts.get_mut(index))
+        else {
             return Ok(());
         };
         let is_vertical = font.is_vertical();

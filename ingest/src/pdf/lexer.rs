@@ -3,6 +3,8 @@
 
 /// Arrays and dictionaries in content streams are flat; deeper ones come from hostile files.
 const MAX_DEPTH: usize = 16;
+/// Items of one array; no line of text has so many.
+const MAX_ITEMS: usize = 100_000;
 /// No operator takes more; the operands before the last ones are dropped.
 const MAX_OPERANDS: usize = 64;
 
@@ -268,11 +270,11 @@ impl<'a> Lexer<'a> {
         let mut items = Vec::new();
         while let Some(token) = self.token(depth + 1) {
             match token {
-                Token::Operand(operand) => items.push(operand),
+                Token::Operand(operand) if items.len() < MAX_ITEMS => items.push(operand),
                 // An operator in an array means that its end is missing or that it holds rubbish:
                 // the array ends at text operators, the rubbish is dropped.
                 Token::Operator(b"TJ" | b"Tj" | b"ET" | b"BT") | Token::ArrayEnd => break,
-                Token::Operator(_) | Token::DictionaryEnd => {}
+                Token::Operand(_) | Token::Operator(_) | Token::DictionaryEnd => {}
             }
         }
         Operand::Array(items)

@@ -1,9 +1,11 @@
 //! Regions of a page → lines of text.
 
 use super::columns;
+use super::direction;
 use super::geometry::Frame;
 use super::glyphs::{Glyph, PageGlyphs};
-use super::segments::{self, Segment};
+use super::rows;
+use super::segments::{self, PlacedChar, Segment};
 
 /// One line of a region. Coordinates are those of its frame.
 #[derive(Debug, Clone)]
@@ -19,6 +21,7 @@ pub(super) struct TextLine {
     pub size: f32,
     pub is_bold: bool,
     pub is_monospaced: bool,
+    pub is_right_to_left: bool,
     /// From left to right, at least one.
     pub segments: Vec<Segment>,
 }
@@ -28,9 +31,7 @@ pub(super) type Region = Vec<TextLine>;
 
 impl TextLine {
     fn new(page: u32, frame: Frame, segments: Vec<Segment>) -> Option<Self> {
-        let main = segments
-            .iter()
-            .max_by_key(|segment| segment.chars.len())?;
+        let main = segments.iter().max_by_key(|segment| segment.chars.len())?;
         let (base, size) = (main.base, main.size);
         let edge = |pick: fn(&Segment) -> f32| segments.iter().map(pick);
         Some(Self {
@@ -44,6 +45,9 @@ impl TextLine {
             size,
             is_bold: segments.iter().all(|segment| segment.is_bold),
             is_monospaced: segments.iter().all(|segment| segment.is_monospaced),
+            is_right_to_left: direction::is_mostly_right_to_left(
+                segments.iter().flat_map(|segment| &segment.chars),
+            ),
             segments,
         })
     }
@@ -58,31 +62,50 @@ impl TextLine {
         texts.join(" ")
     }
 
+    /// In reading direction.
     pub(super) fn first_char(&self) -> Option<char> {
+        if self.is_right_to_left {
+            return Some(self.segments.last()?.chars.last()?.c);
+        }
         Some(self.segments.first()?.chars.first()?.c)
     }
 
     pub(super) fn last_char(&self) -> Option<char> {
+        if self.is_right_to_left {
+            return Some(self.segments.first()?.chars.first()?.c);
+        }
         Some(self.segments.last()?.chars.last()?.c)
+    }
+
+    /// Where the line begins and ends in reading direction; growing from begin to end.
+    pub(super) fn extent(&self) -> (f32, f32) {
+        if self.is_right_to_left {
+            (-self.x1, -self.x0)
+        } else {
+            (self.x0, self.x1)
+        }
     }
 
     /// Width of the first word.
     pub(super) fn first_word_width(&self) -> f32 {
-        let Some(first) = self.segments.first() else {
-            return 0.0;
-        };
-        let end = first
-            .chars
-            .iter()
-            .find(|placed| placed.c == ' ')
-            .map_or(first.x1, |space| space.x0);
-        end - self.x0
+        let is_space = |placed: &&PlacedChar| placed.c == ' ';
+        if self.is_right_to_left {
+            let space = self
+                .segments
+                .last()
+                .and_then(|last| last.chars.iter().rev().find(is_space));
+            return self.x1 - space.map_or(self.x0, |space| space.x1);
+        }
+        let space = self
+            .segments
+            .first()
+            .and_then(|first| first.chars.iter().find(is_space));
+        space.map_or(self.x1, |space| space.x0) - self.x0
     }
 }
 
 /// The lines of a page in reading order. Text in the page's main direction comes first.
 pub(super) fn read(page: u32, drawn: &PageGlyphs) -> Vec<Region> {
-    if std::env::var_os("DUMPGLYPHS").is_some() { for g in &drawn.glyphs { eprintln!("{:?} {:?} x {:.1}-{:.1} base {:.1} top {:.1} bot {:.1} size {:.1} sp {:.2} sw {:.2} art {}", drawn.text(g), g.frame, g.x0, g.x1, g.base, g.top, g.bottom, g.size, g.spacing, g.space_width, g.is_artifact); } eprintln!("unmapped {}", drawn.unmapped); } // DUMP
     let mut frames: Vec<(Frame, Vec<Glyph>)> = Vec::new();
     for glyph in text_glyphs(&drawn.glyphs) {
         match frames.iter_mut().find(|(frame, _)| *frame == glyph.frame) {
@@ -95,7 +118,7 @@ pub(super) fn read(page: u32, drawn: &PageGlyphs) -> Vec<Region> {
     let mut regions = Vec::new();
     for (frame, glyphs) in frames {
         for region in columns::regions(segments::build(drawn, &glyphs)) {
-            let lines: Region = segments::rows(region)
+            let lines: Region = rows::group(region)
                 .into_iter()
                 .filter_map(|row| TextLine::new(page, frame, row))
                 .collect();

@@ -1,6 +1,6 @@
 //! Reading values out of PDF dictionaries, with references followed and wrong types ignored.
 
-use lopdf::{Dictionary, Document, Object, ObjectId, Stream};
+use lopdf::{Dictionary, Document, Object, Stream};
 
 use super::budget::Budget;
 use super::geometry::{Matrix, Rectangle};
@@ -97,14 +97,10 @@ pub(super) fn rectangle(document: &Document, parent: &Dictionary, key: &[u8]) ->
     numbers(document, parent, key).map(Rectangle::from_corners)
 }
 
-pub(super) fn reference(parent: &Dictionary, key: &[u8]) -> Option<ObjectId> {
-    parent.get(key).ok()?.as_reference().ok()
-}
-
 /// The decoded bytes of a stream, paid from the budget. A stream that does not decode is empty:
 /// only a bomb is an error.
 pub(super) fn decoded(stream: &Stream, budget: &mut Budget) -> Result<Vec<u8>, ParseError> {
-    match stream.decompressed_content_with_limit(budget.remaining_bytes()) {
+    match stream.decompressed_content_with_limit(budget.stream_bytes()) {
         Ok(bytes) => {
             budget.expanded(bytes.len())?;
             Ok(bytes)
@@ -112,12 +108,12 @@ pub(super) fn decoded(stream: &Stream, budget: &mut Budget) -> Result<Vec<u8>, P
         Err(lopdf::Error::Decompress(
             lopdf::DecompressError::MemoryLimitExceeded { .. }
             | lopdf::DecompressError::TooManyFilters { .. },
-        )) => Err(budget.too_expanded()),
+        )) => Err(budget.stream_too_large()),
         Err(_) => Ok(Vec::new()),
     }
 }
 
-/// A text string of the file: UTF-16 or UTF-8 by its mark, else PDFDocEncoding.
+/// A text string of the file: UTF-16 or UTF-8 by its mark, else `PDFDocEncoding`.
 pub(super) fn text(bytes: &[u8]) -> String {
     if let Some(rest) = bytes.strip_prefix(&[0xfe, 0xff]) {
         return encoding_rs::UTF_16BE
@@ -137,7 +133,7 @@ pub(super) fn text(bytes: &[u8]) -> String {
     bytes.iter().map(|&byte| pdf_doc_char(byte)).collect()
 }
 
-/// PDFDocEncoding: Latin-1 but for two ranges (ISO 32000-1, annex D.2).
+/// `PDFDocEncoding`: Latin-1 but for two ranges (ISO 32000-1, annex D.2).
 fn pdf_doc_char(byte: u8) -> char {
     const ACCENTS: [char; 8] = ['˘', 'ˇ', 'ˆ', '˙', '˝', '˛', '˚', '˜'];
     const PUNCTUATION: [char; 33] = [

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use lopdf::{Dictionary, Document, Object, ObjectId};
 
+use super::font;
 use super::glyphs::PageGlyphs;
 use super::lexer::Operand;
 use super::lookup;
@@ -51,16 +52,20 @@ impl Marks {
             return;
         }
         let tag = operands.first().and_then(Operand::name);
-        let mut mark = Mark {
-            is_artifact: tag == Some(b"Artifact"),
-            ..Mark::default()
-        };
+        let mut mark = Mark::default();
         let actual_text = match operands.get(1) {
-            Some(Operand::Dictionary(entries)) => entries
-                .iter()
-                .find(|(key, _)| key == b"ActualText")
-                .and_then(|(_, value)| value.string())
-                .map(lookup::text),
+            Some(Operand::Dictionary(entries)) => {
+                let entry = |wanted: &[u8]| {
+                    let (_, value) = entries.iter().find(|(key, _)| key == wanted)?;
+                    Some(value)
+                };
+                // Forms mark their labels as artifacts too: only headers and footers are meant.
+                mark.is_artifact = tag == Some(b"Artifact")
+                    && entry(b"Type").and_then(Operand::name) == Some(b"Pagination");
+                entry(b"ActualText")
+                    .and_then(Operand::string)
+                    .map(lookup::text)
+            }
             Some(Operand::Name(name)) => {
                 let properties = resources
                     .and_then(|resources| lookup::dictionary(document, resources, b"Properties"));
@@ -78,7 +83,12 @@ impl Marks {
             }
             _ => None,
         };
-        mark.actual_text = actual_text.map(|text| (text, glyphs.glyphs.len()));
+        // Control characters stand for nothing: then the glyphs say more.
+        mark.actual_text = actual_text.and_then(|text| {
+            let cleaned = font::clean(&text, false);
+            let says_something = text.is_empty() || !cleaned.is_empty();
+            says_something.then_some((cleaned, glyphs.glyphs.len()))
+        });
         self.open.push(mark);
     }
 
@@ -157,11 +167,9 @@ impl Layers {
         match members.get(b"OCGs") {
             Ok(Object::Array(groups)) => {
                 !groups.is_empty()
-                    && groups.iter().all(|group| {
-                        group
-                            .as_reference()
-                            .is_ok_and(|id| self.off.contains(&id))
-                    })
+                    && groups
+                        .iter()
+                        .all(|group| group.as_reference().is_ok_and(|id| self.off.contains(&id)))
             }
             Ok(Object::Reference(id)) => self.off.contains(id),
             _ => false,

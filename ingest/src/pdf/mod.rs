@@ -25,6 +25,7 @@ mod lines;
 mod lookup;
 mod marks;
 mod paragraphs;
+mod rows;
 mod segments;
 mod state;
 mod tables;

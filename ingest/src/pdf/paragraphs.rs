@@ -59,8 +59,9 @@ pub(super) fn split(region: Region) -> Vec<Paragraph> {
 
 /// What is usual in a region.
 struct Column {
-    left: f32,
-    right: f32,
+    /// In reading direction.
+    begin: f32,
+    end: f32,
     /// Distance of base lines, for lines of `size`.
     leading: Option<f32>,
     size: f32,
@@ -68,11 +69,10 @@ struct Column {
 
 impl Column {
     fn of(lines: &[TextLine]) -> Self {
-        let left = lines.iter().map(|line| line.x0).fold(f32::INFINITY, f32::min);
-        let right = lines
-            .iter()
-            .map(|line| line.x1)
-            .fold(f32::NEG_INFINITY, f32::max);
+        let begins = lines.iter().map(|line| line.extent().0);
+        let ends = lines.iter().map(|line| line.extent().1);
+        let begin = begins.fold(f32::INFINITY, f32::min);
+        let end = ends.fold(f32::NEG_INFINITY, f32::max);
         let mut sizes: Vec<f32> = lines.iter().map(|line| line.size).collect();
         sizes.sort_by(f32::total_cmp);
         let size = sizes.get(sizes.len() / 2).copied().unwrap_or(10.0);
@@ -89,8 +89,8 @@ impl Column {
         // A low one: distances inside paragraphs are smaller than those between them.
         let leading = distances.get(distances.len() * 3 / 10).copied();
         Self {
-            left,
-            right,
+            begin,
+            end,
             leading,
             size,
         }
@@ -108,7 +108,7 @@ impl Column {
         };
         if distance > limit.max(size * 1.05)
             || (line.size - last.size).abs() > SIZE_CHANGE * size
-            || line.is_bold != last.is_bold && !(open.shape == Shape::ListItem && !line.is_bold)
+            || (line.is_bold || open.shape != Shape::ListItem) && line.is_bold != last.is_bold
             || line.is_monospaced != last.is_monospaced
             || list_label(&line.visual_text())
         {
@@ -118,28 +118,58 @@ impl Column {
             return true;
         }
         let indent = INDENT * size;
-        let ends_sentence = last
-            .last_char()
-            .is_some_and(|c| matches!(c, '.' | '!' | '?' | ':' | ';' | '»' | '”' | '"' | ')' | '…'));
-        let has_room = last.x1 + line.first_word_width() + 0.3 * size < self.right - 0.5 * size
-            && last.x1 - last.x0 < 0.9 * (self.right - self.left);
+        let ends_sentence = last.last_char().is_some_and(|c| {
+            matches!(
+                c,
+                '.' | '!' | '?' | '؟' | '。' | ':' | ';' | '»' | '”' | '"' | ')' | '…'
+            )
+        });
+        let ((last_begin, last_end), (begin, end)) = (last.extent(), line.extent());
+        let has_room = last_end + line.first_word_width() + 0.3 * size < self.end - 0.5 * size
+            && last_end - last_begin < 0.9 * (self.end - self.begin);
         let starts_lower = line.first_char().is_some_and(char::is_lowercase);
-        let is_indented = line.x0 > last.x0 + indent;
-        let is_outdented = line.x0 < last.x0 - indent;
-        let is_centred = (line.x0 + line.x1 - last.x0 - last.x1).abs() < indent;
+        let is_indented = begin > last_begin + indent;
+        let is_outdented = begin < last_begin - indent;
+        let is_centred = (begin + end - last_begin - last_end).abs() < indent;
         if starts_lower {
+            return true;
+        }
+        if open.shape == Shape::ListItem
+            && open.lines.len() == 1
+            && (begin - text_begin(last)).abs() < 0.5 * size
+        {
             return true;
         }
         if is_indented && !is_centred {
             // The first line of a paragraph, or the second of one that hangs.
             let hangs = open.lines.len() == 1 && !has_room;
-            return hangs && !(ends_sentence && last.x0 <= self.left + indent);
+            return hangs && !(ends_sentence && last_begin <= self.begin + indent);
         }
         if is_outdented && !is_centred {
             // After one line it was the first line's indent; later a hanging paragraph ends.
             return open.lines.len() == 1 && open.shape != Shape::ListItem && !has_room;
         }
         !(ends_sentence && has_room)
+    }
+}
+
+/// Where the text of a list item begins, behind its label.
+fn text_begin(line: &TextLine) -> f32 {
+    let chars = || line.segments.iter().flat_map(|segment| &segment.chars);
+    if line.is_right_to_left {
+        let before_label = chars().rev().skip_while(|placed| placed.c != ' ');
+        return before_label
+            .skip_while(|placed| placed.c == ' ')
+            .map(|placed| -placed.x1)
+            .next()
+            .unwrap_or(-line.x1);
+    }
+    let Some(first) = line.segments.first() else {
+        return line.x0;
+    };
+    match first.chars.iter().position(|placed| placed.c == ' ') {
+        Some(space) => first.chars.get(space + 1).map_or(line.x0, |text| text.x0),
+        None => line.segments.get(1).map_or(line.x0, |second| second.x0),
     }
 }
 
@@ -170,8 +200,30 @@ pub(super) fn list_label(text: &str) -> bool {
 fn is_bullet(c: char) -> bool {
     matches!(
         c,
-        '•' | '◦' | '▪' | '‣' | '●' | '○' | '■' | '□' | '▸' | '►' | '➢' | '➤' | '✓' | '✔' | '❖'
-            | '⁃' | '∙' | '·' | '-' | '–' | '—' | '*' | '❏' | '➔' | '→' | '\u{25aa}'
+        '•' | '◦'
+            | '▪'
+            | '‣'
+            | '●'
+            | '○'
+            | '■'
+            | '□'
+            | '▸'
+            | '►'
+            | '➢'
+            | '➤'
+            | '✓'
+            | '✔'
+            | '❖'
+            | '⁃'
+            | '∙'
+            | '·'
+            | '-'
+            | '–'
+            | '—'
+            | '*'
+            | '❏'
+            | '➔'
+            | '→'
     )
 }
 
@@ -181,10 +233,26 @@ mod tests {
 
     #[test]
     fn labels_of_list_items() {
-        for text in ["• item", "- item", "1. First", "12) Twelfth", "(a) letter", "b) letter", "(iv) four"] {
+        for text in [
+            "• item",
+            "- item",
+            "1. First",
+            "12) Twelfth",
+            "(a) letter",
+            "b) letter",
+            "(iv) four",
+        ] {
             assert!(list_label(text), "{text}");
         }
-        for text in ["-item", "1.5 million", "2024 was", "A man", "I. Newton said", "e.g. this", "1."] {
+        for text in [
+            "-item",
+            "1.5 million",
+            "2024 was",
+            "A man",
+            "I. Newton said",
+            "e.g. this",
+            "1.",
+        ] {
             assert!(!list_label(text), "{text}");
         }
     }

@@ -2,6 +2,7 @@
 
 use super::accents;
 use super::glyphs::{Glyph, PageGlyphs};
+use super::rows::{self, Placed};
 
 /// A gap wider than this (in font sizes) ends a segment: it may be a gutter or a table's column.
 const SEGMENT_GAP: f32 = 0.8;
@@ -55,32 +56,40 @@ struct Item {
     space_before: bool,
 }
 
-/// What rows are made of.
-pub(super) trait Placed {
-    fn base(&self) -> f32;
-    fn top(&self) -> f32;
-    fn bottom(&self) -> f32;
-    fn size(&self) -> f32;
-    fn left(&self) -> f32;
+impl Placed for Fragment {
+    fn base(&self) -> f32 {
+        self.base
+    }
+    fn size(&self) -> f32 {
+        self.size
+    }
+    fn height(&self) -> (f32, f32) {
+        (self.top, self.bottom)
+    }
+    fn width(&self) -> (f32, f32) {
+        (self.x0, self.x1)
+    }
 }
 
-macro_rules! placed {
-    ($($type:ty),*) => {$(
-        impl Placed for $type {
-            fn base(&self) -> f32 { self.base }
-            fn top(&self) -> f32 { self.top }
-            fn bottom(&self) -> f32 { self.bottom }
-            fn size(&self) -> f32 { self.size }
-            fn left(&self) -> f32 { self.x0 }
-        }
-    )*};
+impl Placed for Segment {
+    fn base(&self) -> f32 {
+        self.base
+    }
+    fn size(&self) -> f32 {
+        self.size
+    }
+    fn height(&self) -> (f32, f32) {
+        (self.top, self.bottom)
+    }
+    fn width(&self) -> (f32, f32) {
+        (self.x0, self.x1)
+    }
 }
-placed!(Fragment, Segment);
 
 /// Segments in rows from top to bottom, each row from left to right.
 pub(super) fn build(page: &PageGlyphs, glyphs: &[Glyph]) -> Vec<Segment> {
     let mut segments = Vec::new();
-    for row in rows(fragments(page, glyphs)) {
+    for row in rows::group(fragments(page, glyphs)) {
         let mut open: Vec<Fragment> = Vec::new();
         let mut right = f32::NEG_INFINITY;
         for fragment in row {
@@ -93,7 +102,12 @@ pub(super) fn build(page: &PageGlyphs, glyphs: &[Glyph]) -> Vec<Segment> {
                 right = f32::NEG_INFINITY;
             }
             right = right.max(fragment.x1);
-            if !open.iter().rev().take(4).any(|drawn| is_overprint(page, drawn, &fragment)) {
+            if !open
+                .iter()
+                .rev()
+                .take(4)
+                .any(|drawn| is_overprint(page, drawn, &fragment))
+            {
                 open.push(fragment);
             }
         }
@@ -155,7 +169,7 @@ impl Fragment {
     }
 }
 
-/// The same text drawn twice, a little apart: a shadow, or bold for the poor.
+/// The same text drawn twice, a little apart: a shadow, or imitated bold.
 fn is_overprint(page: &PageGlyphs, drawn: &Fragment, again: &Fragment) -> bool {
     let near = 0.15 * drawn.size;
     (drawn.x0 - again.x0).abs() < near
@@ -169,69 +183,19 @@ fn is_overprint(page: &PageGlyphs, drawn: &Fragment, again: &Fragment) -> bool {
             .all(|(a, b)| page.text(&a.glyph) == page.text(&b.glyph))
 }
 
-/// Groups what stands on one base line, sub- and superscripts included; rows from top to bottom,
-/// each from left to right.
-pub(super) fn rows<T: Placed>(mut parts: Vec<T>) -> Vec<Vec<T>> {
-    struct Row<T> {
-        base: f32,
-        top: f32,
-        bottom: f32,
-        size: f32,
-        parts: Vec<T>,
-    }
-    parts.sort_by(|a, b| a.base().total_cmp(&b.base()));
-    let mut rows: Vec<Row<T>> = Vec::new();
-    for part in parts {
-        let best = rows
-            .iter_mut()
-            .rev()
-            .take(3)
-            .filter(|row| {
-                let overlap = row.bottom.min(part.bottom()) - row.top.max(part.top());
-                let smaller = (row.bottom - row.top).min(part.bottom() - part.top());
-                overlap >= 0.55 * smaller && row.size < 3.0 * part.size()
-            })
-            .min_by(|a, b| {
-                let distance = |row: &Row<T>| (row.base - part.base()).abs();
-                distance(a).total_cmp(&distance(b))
-            });
-        match best {
-            Some(row) => {
-                if part.size() > row.size {
-                    (row.base, row.size) = (part.base(), part.size());
-                    (row.top, row.bottom) = (part.top(), part.bottom());
-                }
-                row.parts.push(part);
-            }
-            None => rows.push(Row {
-                base: part.base(),
-                top: part.top(),
-                bottom: part.bottom(),
-                size: part.size(),
-                parts: vec![part],
-            }),
-        }
-    }
-    rows.sort_by(|a, b| a.base.total_cmp(&b.base));
-    rows.into_iter()
-        .map(|mut row| {
-            row.parts.sort_by(|a, b| a.left().total_cmp(&b.left()));
-            row.parts
-        })
-        .collect()
-}
-
 fn segment(page: &PageGlyphs, fragments: Vec<Fragment>) -> Option<Segment> {
-    let main = fragments
-        .iter()
-        .max_by(|a, b| (a.items.len()).cmp(&b.items.len()).then(a.size.total_cmp(&b.size)))?;
+    let main = fragments.iter().max_by(|a, b| {
+        (a.items.len())
+            .cmp(&b.items.len())
+            .then(a.size.total_cmp(&b.size))
+    })?;
     let (base, size) = (main.base, main.size);
     let (top, bottom) = (main.top, main.bottom);
     let mut items: Vec<Item> = Vec::new();
     for fragment in fragments {
         items.extend(fragment.items);
     }
-    let letter_spacing = letter_spacing(&items);
+    let letter_spacing = letter_spacing(page, &items);
     let mut chars: Vec<PlacedChar> = Vec::new();
     let mut previous: Option<Glyph> = None;
     for item in &items {
@@ -278,14 +242,19 @@ fn is_space(last: &Glyph, next: &Item, gap: f32, letter_spacing: f32) -> bool {
 }
 
 /// The usual distance between letters where it is not zero and no space says where words end.
-fn letter_spacing(items: &[Item]) -> f32 {
-    if items.len() < 4 || items.iter().any(|item| item.space_before) {
+fn letter_spacing(page: &PageGlyphs, items: &[Item]) -> f32 {
+    if items.iter().any(|item| item.space_before) {
         return 0.0;
     }
+    let is_letter = |item: &Item| page.text(&item.glyph).chars().all(char::is_alphabetic);
     let mut gaps: Vec<f32> = items
         .windows(2)
+        .filter(|pair| is_letter(&pair[0]) && is_letter(&pair[1]))
         .map(|pair| pair[1].glyph.x0 - pair[0].glyph.x1 - pair[0].glyph.spacing.max(0.0))
         .collect();
+    if gaps.len() < 3 {
+        return 0.0;
+    }
     gaps.sort_by(f32::total_cmp);
     let usual = gaps[gaps.len() * 3 / 10];
     if usual > LETTER_SPACING * items[0].glyph.size {

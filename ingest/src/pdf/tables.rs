@@ -14,20 +14,56 @@ pub(super) fn rows(lines: &[TextLine]) -> Vec<bool> {
     let mut is_row = vec![false; lines.len()];
     for index in 1..lines.len() {
         let (above, below) = (&lines[index - 1], &lines[index]);
-        let distance = below.base - above.base;
         if has_cells(above)
             && has_cells(below)
-            && distance < 3.5 * above.size.max(below.size)
-            && are_aligned(above, below)
+            && are_near(above, below, 3.5)
+            && shared_edges(above, below) >= 2
         {
             is_row[index - 1] = true;
             is_row[index] = true;
         }
     }
+    add_heads(lines, &mut is_row);
+    add_wrapped_cells(lines, &mut is_row);
     is_row
 }
 
-fn has_cells(line: &TextLine) -> bool {
+/// The heads of columns often share one edge only with the cells below them.
+fn add_heads(lines: &[TextLine], is_row: &mut [bool]) {
+    for index in (1..lines.len()).rev() {
+        let (above, below) = (&lines[index - 1], &lines[index]);
+        if is_row[index]
+            && !is_row[index - 1]
+            && has_cells(above)
+            && are_near(above, below, 2.2)
+            && shared_edges(above, below) >= 1
+        {
+            is_row[index - 1] = true;
+        }
+    }
+}
+
+/// A cell of several lines leaves lines with nothing but its text between two rows.
+fn add_wrapped_cells(lines: &[TextLine], is_row: &mut [bool]) {
+    for index in 1..lines.len().saturating_sub(1) {
+        let (above, line, below) = (&lines[index - 1], &lines[index], &lines[index + 1]);
+        if is_row[index - 1]
+            && !is_row[index]
+            && is_row[index + 1]
+            && are_near(above, line, 1.6)
+            && are_near(line, below, 1.6)
+            && shared_edges(above, line) >= 1
+        {
+            is_row[index] = true;
+        }
+    }
+}
+
+fn are_near(above: &TextLine, below: &TextLine, sizes: f32) -> bool {
+    below.base - above.base < sizes * above.size.max(below.size)
+}
+
+pub(super) fn has_cells(line: &TextLine) -> bool {
     let is_label = |index: usize| {
         line.segments[index].chars.len() <= LABEL_CHARS && !is_number(&line.segments[index])
     };
@@ -47,10 +83,10 @@ fn is_number(segment: &super::segments::Segment) -> bool {
     segment.chars.iter().any(|placed| placed.c.is_ascii_digit())
 }
 
-/// Two columns share an edge or a middle; the first column alone always does.
-fn are_aligned(above: &TextLine, below: &TextLine) -> bool {
+/// How many segments of `below` share an edge or the middle with one of `above`.
+fn shared_edges(above: &TextLine, below: &TextLine) -> usize {
     let near = ALIGNED * above.size.max(below.size);
-    let matches = below
+    below
         .segments
         .iter()
         .filter(|cell| {
@@ -60,6 +96,5 @@ fn are_aligned(above: &TextLine, below: &TextLine) -> bool {
                     || (cell.x0 + cell.x1 - other.x0 - other.x1).abs() < near
             })
         })
-        .count();
-    matches >= 2
+        .count()
 }

@@ -84,14 +84,25 @@ fn sensible(raw: &str) -> Option<String> {
         ".doc", ".docx", ".pdf", ".tex", ".dvi", ".ps", ".xls", ".xlsx", ".ppt", ".pptx", ".odt",
         ".indd", ".qxd", ".rtf", ".txt", ".html", ".htm", ".md", ".p65", ".fm",
     ];
-    let is_file = extensions.iter().any(|extension| lower.ends_with(extension));
+    let is_file = extensions
+        .iter()
+        .any(|extension| lower.ends_with(extension));
     let is_default = lower.starts_with("microsoft word -")
         || lower.starts_with("microsoft powerpoint -")
         || lower.starts_with("untitled")
         || matches!(
             lower.as_str(),
-            "title" | "document" | "document1" | "print" | "none" | "sans titre" | "unbenannt"
-                | "powerpoint presentation" | "présentation powerpoint" | "slide 1" | "unknown"
+            "title"
+                | "document"
+                | "document1"
+                | "print"
+                | "none"
+                | "sans titre"
+                | "unbenannt"
+                | "powerpoint presentation"
+                | "présentation powerpoint"
+                | "slide 1"
+                | "unknown"
         );
     let letters = title.chars().filter(|c| c.is_alphabetic()).count();
     let is_sensible = letters >= 3
@@ -111,8 +122,15 @@ mod tests {
     #[test]
     fn titles_that_say_nothing_are_refused() {
         for title in [
-            "Microsoft Word - x.doc", "C:\\a\\b", "/home/a/b", "report.pdf", "untitled", "", "  ",
-            "12-34", "Document1",
+            "Microsoft Word - x.doc",
+            "C:\\a\\b",
+            "/home/a/b",
+            "report.pdf",
+            "untitled",
+            "",
+            "  ",
+            "12-34",
+            "Document1",
         ] {
             assert_eq!(sensible(title), None, "{title}");
         }

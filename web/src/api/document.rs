@@ -3,7 +3,7 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::PageBox;
+use super::{PageBox, rfc3339};
 
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct DocumentView {
@@ -114,4 +114,30 @@ pub struct BoxesView {
     pub page: Option<u32>,
     pub boxes: Vec<PageBox>,
     pub pages: Vec<PageSizeView>,
+}
+
+impl From<terroir_store::Document> for DocumentView {
+    fn from(from: terroir_store::Document) -> Self {
+        Self {
+            id: from.id.to_string(),
+            collection: from.collection,
+            title: from.title,
+            file_name: from.file_name,
+            source_uri: from.source_uri,
+            media_type: from.media_type,
+            bytes: from.bytes,
+            sha256: from.sha256,
+            status: from.status.as_str().to_owned(),
+            stage: from.stage,
+            progress: from.progress.map(|(done, total)| Progress { done, total }),
+            revision: from.current_revision.map(|revision| revision.to_string()),
+            pages: from.page_count,
+            chunks: from.chunk_count,
+            language: from.language.map(|language| language.as_str().to_owned()),
+            error: from.error.map(|(code, message, hint)| DocumentError { code, message, hint }),
+            warnings: serde_json::from_str(&from.warnings).unwrap_or_default(),
+            created_at: rfc3339(from.created_at_ms),
+            updated_at: rfc3339(from.updated_at_ms),
+        }
+    }
 }

@@ -3,13 +3,15 @@
 mod answer;
 mod document;
 mod passage;
+mod time;
 
-pub use answer::{Answer, AskRequest, Citation, Delta, Sources, Style, Timings, Usage};
+pub use answer::{Answer, AskRequest, Citation, Delta, QuotePlace, Sources, Style, Timings, Usage};
 pub use document::{
-    BlockView, BoxesView, ContentText, DocumentError, DocumentView, PageSizeView, Progress, Removed, RemovedView,
-    UploadedItem, WarningView,
+    BlockView, BoxesView, ContentText, DocumentError, DocumentView, PageSizeView, Progress, Removed, RemovedView, UploadedItem,
+    WarningView,
 };
-pub use passage::{HitView, LocatorView, Passage, SearchRequest, SearchView};
+pub use passage::{HitView, LocatorView, Passage, SearchMode, SearchRequest, SearchView};
+pub use time::rfc3339;
 
 use serde::Serialize;
 use utoipa::ToSchema;

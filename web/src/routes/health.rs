@@ -17,7 +17,7 @@ pub async fn livez() -> &'static str {
 #[utoipa::path(tag = "health", responses((status = 200, body = String)))]
 #[get("/readyz")]
 pub async fn readyz(service: web::Data<Service>) -> ApiResult<&'static str> {
-    service.store.ping().await.map_err(ApiError::from)?;
+    service.store.ping().await?;
     Ok("ok")
 }
 
@@ -25,7 +25,7 @@ pub async fn readyz(service: web::Data<Service>) -> ApiResult<&'static str> {
 #[utoipa::path(tag = "health", responses((status = 200, body = String)))]
 #[get("/healthz")]
 pub async fn healthz(service: web::Data<Service>) -> ApiResult<&'static str> {
-    service.store.ping().await.map_err(ApiError::from)?;
+    service.store.ping().await?;
     Ok("ok")
 }
 
@@ -33,7 +33,7 @@ pub async fn healthz(service: web::Data<Service>) -> ApiResult<&'static str> {
 #[utoipa::path(tag = "health", responses((status = 200, body = String)))]
 #[get("/metrics")]
 pub async fn metrics(service: web::Data<Service>) -> ApiResult<HttpResponse> {
-    let counts = service.store.counts().await.map_err(ApiError::from)?;
+    let counts = service.store.counts().await?;
     for (status, count) in [
         ("ready", counts.ready),
         ("processing", counts.processing),

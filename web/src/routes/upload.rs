@@ -4,8 +4,59 @@ use actix_multipart::form::MultipartForm;
 use actix_multipart::form::tempfile::TempFile;
 use actix_multipart::form::text::Text;
 use actix_web::{HttpResponse, post, web};
-use utoipa::ToSchema;
+use serde_json::json;
+use terroir_store::{Enqueued, NewDocument};
 
 use crate::api::UploadedItem;
 use crate::app::Service;
 use crate::error::{ApiError, ApiResult, ErrorBody};
+
+/// People wait for what they upload; bulk loads have priority 0.
+const PRIORITY: i64 = 10;
+
+#[derive(Debug, MultipartForm)]
+pub struct Upload {
+    #[multipart(rename = "file")]
+    files: Vec<TempFile>,
+    collection: Option<Text<String>>,
+    source_uri: Option<Text<String>>,
+}
+
+/// Adds files: form fields `file` (one or more), `collection` (name, `default` if left out) and
+/// `source_uri` (what makes it the same document next time; the file's name if left out).
+#[utoipa::path(tag = "documents", request_body(content = Vec<u8>, content_type = "multipart/form-data"),
+    responses((status = 202, body = Vec<UploadedItem>), (status = 400, body = ErrorBody), (status = 404, body = ErrorBody),
+        (status = 413, body = ErrorBody)))]
+#[post("/api/v1/documents")]
+pub async fn upload(service: web::Data<Service>, form: MultipartForm<Upload>) -> ApiResult<HttpResponse> {
+    let Upload { files, collection, source_uri } = form.into_inner();
+    if files.is_empty() {
+        return Err(ApiError::new("invalid_upload", "the form has no field file", "send each file in a form field named file").param("file"));
+    }
+    let collection = collection.map_or_else(|| "default".to_owned(), Text::into_inner);
+    let source_uri = source_uri.map(Text::into_inner).filter(|_| files.len() == 1);
+    let mut items = Vec::with_capacity(files.len());
+    for file in files {
+        let path = file.file_name.clone().filter(|name| !name.is_empty()).unwrap_or_else(|| "unnamed".into());
+        let blobs = service.store.blobs().clone();
+        let blob = tokio::task::spawn_blocking(move || blobs.add_file(file.file)).await.map_err(ApiError::internal)??;
+        let new = NewDocument {
+            collection: collection.clone(),
+            source_uri: source_uri.clone().unwrap_or_else(|| format!("upload:{path}")),
+            file_name: path.rsplit(['/', '\\']).next().unwrap_or(&path).to_owned(),
+            sha256: blob.sha256,
+            bytes: blob.bytes,
+            priority: PRIORITY,
+        };
+        items.push(match service.store.enqueue(&new).await? {
+            Enqueued::Queued { document, job } => UploadedItem {
+                path,
+                document: document.to_string(),
+                job: Some(job.to_string()),
+                status: "queued",
+            },
+            Enqueued::Duplicate { document } => UploadedItem { path, document: document.to_string(), job: None, status: "duplicate" },
+        });
+    }
+    Ok(HttpResponse::Accepted().json(json!({"items": items})))
+}

@@ -84,12 +84,7 @@ impl CompositeFont {
             program,
             glyph_of_cid,
             widths: CidMetrics::read(document, descendant, b"W", [default_width]),
-            vertical: CidMetrics::read(
-                document,
-                descendant,
-                b"W2",
-                [advance / 1000.0, 0.0, 0.0],
-            ),
+            vertical: CidMetrics::read(document, descendant, b"W2", [advance / 1000.0, 0.0, 0.0]),
             is_symbolic: descriptor.is_symbolic_name(),
             cache: HashMap::new(),
         })

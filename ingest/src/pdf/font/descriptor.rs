@@ -34,8 +34,7 @@ impl<'a> Descriptor<'a> {
             Some((tag, rest)) if tag.len() == 6 => rest.to_owned(),
             _ => name,
         };
-        let number =
-            |key: &[u8]| dictionary.and_then(|found| lookup::number(document, found, key));
+        let number = |key: &[u8]| dictionary.and_then(|found| lookup::number(document, found, key));
         let flags = number(b"Flags").unwrap_or(0.0) as i64;
         let is_bold = flags & FLAG_FORCE_BOLD != 0
             || number(b"FontWeight").is_some_and(|weight| weight >= BOLD_WEIGHT)
@@ -78,10 +77,10 @@ fn vertical_extent(
 
 fn is_bold_name(name: &str) -> bool {
     let lower = name.to_ascii_lowercase();
-    ["bold", "black", "heavy", "-bd", "-medi", "cmbx", "sfbx", "cmssbx"]
+    ["bold", "black", "heavy", "-bd", "cmbx", "sfbx", "cmssbx"]
         .iter()
         .any(|part| lower.contains(part))
-        && !lower.contains("semilight")
+        || lower.ends_with("-medi")
 }
 
 #[cfg(test)]
@@ -90,7 +89,12 @@ mod tests {
 
     #[test]
     fn bold_by_name() {
-        for name in ["Arial-BoldMT", "CMBX12", "NimbusRomNo9L-Medi", "Inter-Black"] {
+        for name in [
+            "Arial-BoldMT",
+            "CMBX12",
+            "NimbusRomNo9L-Medi",
+            "Inter-Black",
+        ] {
             assert!(is_bold_name(name), "{name}");
         }
         for name in ["Arial", "CMR10", "NimbusRomNo9L-Regu", "Inter-Medium"] {

@@ -79,8 +79,7 @@ impl Encoding {
             let digits = name.trim_start_matches(|c: char| c.is_ascii_alphabetic());
             let hexadecimal = name.get(1..).unwrap_or_default();
             let is_code = digits.parse() == Ok(code)
-                || (hexadecimal.len() == 2
-                    && usize::from_str_radix(hexadecimal, 16) == Ok(code));
+                || (hexadecimal.len() == 2 && usize::from_str_radix(hexadecimal, 16) == Ok(code));
             coded += usize::from(is_code && name.len() > 1);
         }
         names > 0 && coded * 10 >= names * 8

@@ -68,8 +68,7 @@ impl Font {
             .and_then(lookup::as_dictionary);
         if let Some(descendant) = descendant {
             let descriptor = Descriptor::read(document, descendant);
-            let mut font =
-                CompositeFont::read(document, font, descendant, &descriptor, budget)?;
+            let mut font = CompositeFont::read(document, font, descendant, &descriptor, budget)?;
             let space_width = composite_space_width(&mut font);
             return Ok(Self::new(
                 Kind::Composite(Box::new(font)),
@@ -87,7 +86,7 @@ impl Font {
             .iter()
             .position(|text| text.as_deref() == Some(" "))
             .and_then(|code| simple.widths.get(code).copied())
-            .filter(|width| (0.05..1.0).contains(width))
+            .filter(|width| is_type3 || (0.05..1.0).contains(width))
             .unwrap_or(0.25);
         let mut read = Self::new(Kind::Simple(simple), &descriptor, space_width);
         if let Some(matrix) = matrix {
@@ -108,19 +107,34 @@ impl Font {
         }
     }
 
-    /// The letters of a Type 3 font are as large as its box says, if it says.
+    /// The letters of a Type 3 font are as large as its box says, if that agrees with their widths:
+    /// letters are about half as wide as the font is high.
     fn size_by_box(&mut self, document: &Document, font: &Dictionary, matrix: &Matrix) {
-        let area = lookup::rectangle(document, font, b"FontBBox")
-            .map(|area| area.mapped(matrix))
-            .filter(|area| area.height() > 0.0);
-        let Some(area) = area else {
-            self.em = (matrix.d.abs() / GLYPH_UNIT).clamp(0.001, 1000.0);
+        let Kind::Simple(simple) = &self.kind else {
             return;
         };
-        self.em = area.height();
-        self.space_width /= self.em;
-        self.descent = (-area.y0 / self.em).clamp(0.0, 0.4);
-        self.ascent = (area.y1 / self.em).clamp(0.5, 1.0);
+        let drawn: Vec<f32> = simple
+            .texts
+            .iter()
+            .zip(&simple.widths)
+            .filter(|(text, width)| text.is_some() && **width > 0.0)
+            .map(|(_, width)| *width)
+            .collect();
+        let by_width = 2.0 * drawn.iter().sum::<f32>() / drawn.len().max(1) as f32;
+        let area = lookup::rectangle(document, font, b"FontBBox")
+            .map(|area| area.mapped(matrix))
+            .filter(|area| (0.4 * by_width..2.5 * by_width).contains(&area.height()));
+        if let Some(area) = area {
+            self.em = area.height();
+            self.descent = (-area.y0 / self.em).clamp(0.0, 0.4);
+            self.ascent = (area.y1 / self.em).clamp(0.5, 1.0);
+        } else if by_width > 0.0 {
+            self.em = by_width;
+        } else {
+            self.em = matrix.d.abs() / GLYPH_UNIT;
+        }
+        self.em = self.em.clamp(0.001, 1000.0);
+        self.space_width = (self.space_width / self.em).clamp(0.1, 0.6);
     }
 
     pub(super) fn is_vertical(&self) -> bool {
@@ -160,16 +174,26 @@ fn composite_space_width(font: &mut CompositeFont) -> f32 {
 
 /// Text of a glyph as it should be stored: ligatures and presentation forms taken apart, exotic
 /// spaces made plain, control characters dropped.
-fn clean(text: &str, is_symbolic: bool) -> String {
+pub(super) fn clean(text: &str, is_symbolic: bool) -> String {
     let mut cleaned = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
-            '\t' | '\n' | '\r' | '\u{a0}' | '\u{2000}'..='\u{200a}' | '\u{202f}' | '\u{205f}'
+            '\t'
+            | '\n'
+            | '\r'
+            | '\u{a0}'
+            | '\u{2000}'..='\u{200a}'
+            | '\u{202f}'
+            | '\u{205f}'
             | '\u{3000}' => cleaned.push(' '),
             // Drawn, it is a hyphen.
             '\u{ad}' => cleaned.push('-'),
-            '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
-            | '\u{feff}' | '\u{fffd}' | '\u{fff0}'..='\u{fffb}' => {}
+            '\u{200b}'..='\u{200f}'
+            | '\u{202a}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}'
+            | '\u{feff}'
+            | '\u{fffd}'
+            | '\u{fff0}'..='\u{fffb}' => {}
             '\u{fb00}'..='\u{fdff}' | '\u{fe70}'..='\u{fefe}' | '\u{2f00}'..='\u{2fdf}' => {
                 cleaned.extend(std::iter::once(c).nfkc());
             }

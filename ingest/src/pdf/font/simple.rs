@@ -54,7 +54,10 @@ impl SimpleFont {
         }
         let texts: Vec<Option<Box<str>>> = (0..=255_u8)
             .map(|code| {
-                let text = clean(&sources.text(code, descriptor)?, descriptor.is_symbolic_name());
+                let text = clean(
+                    &sources.text(code, descriptor)?,
+                    descriptor.is_symbolic_name(),
+                );
                 (!text.is_empty()).then(|| text.into_boxed_str())
             })
             .collect();

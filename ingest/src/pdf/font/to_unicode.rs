@@ -1,4 +1,4 @@
-//! `/ToUnicode` of a font, and the CMaps that every viewer knows by name.
+//! `/ToUnicode` of a font, and the character maps that every viewer knows by name.
 
 use hayro_cmap::{BfString, CMap, CMapName, CidFamily, load_embedded};
 use lopdf::{Dictionary, Document, Object};

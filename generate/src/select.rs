@@ -1,0 +1,216 @@
+//! Question and passages become the sentences that answer it, verbatim.
+//!
+//! ```text
+//! sentences of all passages ─▶ similarity + rare shared words ─▶ the best few
+//!   ─▶ language model: how much likelier does the sentence make the question? ─▶ one to three, in order
+//! ```
+
+use std::collections::HashMap;
+
+use terroir_embed::{Encoder, Priority};
+
+use crate::engine::ScoreRequest;
+use crate::error::Result;
+use crate::evidence::Evidence;
+use crate::sentence::{self, Span};
+use crate::words::content_words;
+use crate::{Generator, Passage};
+
+/// Sentences that the encoder sees; of more, those that share most with the question.
+const ENCODED: usize = 48;
+/// Sentences that the language model sees.
+const SCORED: usize = 10;
+/// Tokens of a sentence and its context, and of a question, that the language model sees.
+const GIVEN_TOKENS: usize = 96;
+const QUESTION_TOKENS: usize = 48;
+
+/// Weights of a candidate's parts. Set by `examples/calibrate.rs` on the first halves of the reading sets.
+const GAIN: f32 = 1.0;
+const SIMILARITY: f32 = 1.0;
+const OVERLAP: f32 = 1.0;
+
+/// Further sentences must come this close to the best one.
+const MARGIN: f32 = 0.15;
+const MOST_CHOSEN: usize = 3;
+/// Sentences this similar say the same.
+const NEAR_DUPLICATE: f32 = 0.9;
+
+/// A sentence that may answer.
+#[derive(Debug, Clone)]
+pub(crate) struct Candidate {
+    /// Index into the passages.
+    pub(crate) passage: usize,
+    pub(crate) span: Span,
+    pub(crate) text: String,
+    pub(crate) evidence: Evidence,
+    vector: Vec<f32>,
+    score: f32,
+}
+
+impl Candidate {
+    /// The sentence's embedding.
+    pub(crate) fn vector(&self) -> &[f32] {
+        &self.vector
+    }
+}
+
+/// What was found, best first, and what it cost.
+#[derive(Debug, Default)]
+pub(crate) struct Ranking {
+    pub(crate) candidates: Vec<Candidate>,
+    pub(crate) prompt_tokens: usize,
+    pub(crate) prefilter_ms: u64,
+    pub(crate) model_ms: u64,
+}
+
+impl Ranking {
+    /// Evidence of the best sentence; nothing where there is none.
+    pub(crate) fn evidence(&self) -> f32 {
+        self.candidates.first().map_or(0.0, |best| best.evidence.chance())
+    }
+
+    /// One to three sentences, in the order of passages and text.
+    pub(crate) fn chosen(&self) -> Vec<&Candidate> {
+        let Some(best) = self.candidates.first() else {
+            return Vec::new();
+        };
+        let mut chosen = vec![best];
+        for candidate in &self.candidates[1..] {
+            let near = best.score - candidate.score <= MARGIN;
+            let new = chosen.iter().all(|other| dot(&other.vector, &candidate.vector) < NEAR_DUPLICATE);
+            if near && new && chosen.len() < MOST_CHOSEN {
+                chosen.push(candidate);
+            }
+        }
+        chosen.sort_by_key(|candidate| (candidate.passage, candidate.span.start));
+        chosen
+    }
+}
+
+/// Ranks the sentences of all passages by how well they answer.
+pub(crate) async fn rank(generator: &Generator, encoder: &Encoder, question: &str, passages: &[Passage]) -> Result<Ranking> {
+    let started = std::time::Instant::now();
+    let mut candidates = lexical(question, passages);
+    if candidates.is_empty() {
+        return Ok(Ranking::default());
+    }
+    let texts = std::iter::once(question.to_owned()).chain(candidates.iter().map(|candidate| candidate.text.clone()));
+    let vectors = encoder.encode(texts.collect(), Priority::Interactive).await?;
+    let Some((asked, vectors)) = vectors.split_first() else {
+        return Ok(Ranking::default());
+    };
+    for (candidate, vector) in candidates.iter_mut().zip(vectors) {
+        candidate.evidence.similarity = dot(asked, vector);
+        candidate.vector.clone_from(vector);
+        candidate.score = SIMILARITY * candidate.evidence.similarity + OVERLAP * candidate.evidence.overlap;
+    }
+    sort(&mut candidates);
+    candidates.truncate(SCORED);
+    let prefilter_ms = started.elapsed().as_millis() as u64;
+
+    let started = std::time::Instant::now();
+    let request = score_request(generator, question, passages, &candidates)?;
+    let prompt_tokens = request.givens.iter().map(|given| given.len() + request.target.len()).sum();
+    let scores = generator.score(request).await?;
+    if let Some((without, with)) = scores.split_first() {
+        for (candidate, with) in candidates.iter_mut().zip(with) {
+            candidate.evidence.gain = with - without;
+            candidate.score += GAIN * candidate.evidence.gain;
+        }
+    }
+    sort(&mut candidates);
+    Ok(Ranking {
+        candidates,
+        prompt_tokens,
+        prefilter_ms,
+        model_ms: started.elapsed().as_millis() as u64,
+    })
+}
+
+/// The first text given is no sentence at all: what the question is worth by itself.
+fn score_request(generator: &Generator, question: &str, passages: &[Passage], candidates: &[Candidate]) -> Result<ScoreRequest> {
+    let tokens = generator.tokens();
+    let mut target = tokens.encode(&format!(" {}", question.trim()), false)?;
+    target.truncate(QUESTION_TOKENS);
+    let ask = tokens.encode("\nQuestion:", false)?;
+    let mut givens = vec![ask.clone()];
+    for candidate in candidates {
+        let context = context_of(&passages[candidate.passage]);
+        let mut given = tokens.encode(&format!("{context}{}", candidate.text), false)?;
+        given.truncate(GIVEN_TOKENS);
+        givens.push([given, ask.clone()].concat());
+    }
+    let prefix = tokens.begin().into_iter().collect();
+    Ok(ScoreRequest { prefix, givens, target })
+}
+
+/// Title and nearest heading: what the pronouns of a sentence may stand for.
+fn context_of(passage: &Passage) -> String {
+    let heading = passage.heading_path.last().map_or("", String::as_str);
+    let parts = [passage.title.as_str(), heading].into_iter().filter(|part| !part.is_empty());
+    parts.fold(String::new(), |all, part| all + part + "\n")
+}
+
+/// All sentences with their share of the question's words, a rare word counting more; the best of them.
+fn lexical(question: &str, passages: &[Passage]) -> Vec<Candidate> {
+    let asked = content_words(question);
+    let mut candidates = Vec::new();
+    let mut words = Vec::new();
+    for (index, passage) in passages.iter().enumerate() {
+        for span in sentence::sentences(&passage.text) {
+            let text = sentence::text_of(&passage.text, span);
+            if text.starts_with('#') || !text.chars().any(char::is_alphanumeric) {
+                continue;
+            }
+            words.push(content_words(&text));
+            candidates.push(Candidate {
+                passage: index,
+                span,
+                text,
+                evidence: Evidence::default(),
+                vector: Vec::new(),
+                score: 0.0,
+            });
+        }
+    }
+    let weights = rarity(&asked, &words);
+    let total = weights.values().sum::<f32>();
+    let covered = asked.iter().filter(|word| words.iter().any(|own| own.contains(word)));
+    let coverage = covered.map(|word| weights[word.as_str()]).sum::<f32>();
+    for (candidate, words) in candidates.iter_mut().zip(&words) {
+        let context = content_words(&context_of(&passages[candidate.passage]));
+        let shared = asked.iter().map(|word| match (words.contains(word), context.contains(word)) {
+            (true, _) => weights[word.as_str()],
+            // The title says what all its sentences are about, and none in particular.
+            (false, true) => weights[word.as_str()] / 2.0,
+            (false, false) => 0.0,
+        });
+        if total > 0.0 {
+            candidate.evidence.overlap = shared.sum::<f32>() / total;
+            candidate.evidence.coverage = coverage / total;
+        }
+        candidate.score = candidate.evidence.overlap;
+    }
+    sort(&mut candidates);
+    candidates.truncate(ENCODED);
+    candidates
+}
+
+/// How much a word of the question says: the fewer sentences have it, the more.
+fn rarity<'a>(asked: &'a [String], sentences: &[Vec<String>]) -> HashMap<&'a str, f32> {
+    let weight = |word: &String| {
+        let having = sentences.iter().filter(|words| words.contains(word)).count() as f32;
+        (1.0 + (sentences.len() as f32 - having + 0.5) / (having + 0.5)).ln()
+    };
+    asked.iter().map(|word| (word.as_str(), weight(word))).collect()
+}
+
+/// Best first; equals stay in the order of the passages.
+fn sort(candidates: &mut [Candidate]) {
+    candidates.sort_by(|a, b| b.score.total_cmp(&a.score));
+}
+
+/// Cosine of normalised vectors.
+pub(crate) fn dot(a: &[f32], b: &[f32]) -> f32 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
+}

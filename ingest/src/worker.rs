@@ -1,0 +1,261 @@
+//! The ingestion worker. [`index_document`] is the path of a document, step by step.
+
+mod failure;
+mod lease;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use terroir_embed::{EmbedError, Encoder, Priority};
+use terroir_store::{Job, NewChunk, NewRevision, Stage, Store, StoreError};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use self::failure::Failure;
+use self::lease::Lease;
+use crate::cell::Cell;
+use crate::chunk::{Chunk, chunk};
+use crate::document::ParsedDocument;
+use crate::structure::Structure;
+
+/// How long a job stays this worker's without a sign of life.
+const LEASE: Duration = Duration::from_secs(60);
+/// How often an idle worker looks for jobs.
+const IDLE: Duration = Duration::from_millis(200);
+/// Chunks embedded between two signs of progress.
+const CHUNKS_PER_BATCH: usize = 32;
+/// How long to wait when the encoder has no room.
+const BUSY_PAUSE: Duration = Duration::from_millis(100);
+/// Tries of a job whose failure may pass.
+const MAX_ATTEMPTS: u32 = 4;
+
+#[derive(Debug, Clone)]
+pub struct WorkerOptions {
+    /// Documents worked on at the same time.
+    pub concurrency: usize,
+}
+
+/// Works on jobs until it is stopped.
+#[derive(Debug)]
+pub struct Worker {
+    stop: watch::Sender<bool>,
+    tasks: std::sync::Mutex<Vec<JoinHandle<()>>>,
+}
+
+/// What every task of a worker works with.
+#[derive(Debug, Clone)]
+struct Bench {
+    store: Store,
+    encoder: Encoder,
+    cell: Arc<Cell>,
+    name: String,
+}
+
+impl Worker {
+    /// Starts the tasks; call it inside a tokio runtime.
+    pub fn start(store: Store, encoder: Encoder, cell: Cell, options: &WorkerOptions) -> Self {
+        let (stop, stopping) = watch::channel(false);
+        let bench = Bench { store, encoder, cell: Arc::new(cell), name: format!("{}", std::process::id()) };
+        let tasks = (0..options.concurrency.max(1)).map(|number| {
+            let mut bench = bench.clone();
+            bench.name = format!("{}-{number}", bench.name);
+            tokio::spawn(work(bench, stopping.clone()))
+        });
+        Self { stop, tasks: std::sync::Mutex::new(tasks.collect()) }
+    }
+
+    /// Lets go of the jobs under way, which the next worker takes up again, and waits for the tasks.
+    pub async fn stop(&self) {
+        self.stop.send_replace(true);
+        let tasks = self.tasks.lock().map(|mut tasks| std::mem::take(&mut *tasks)).unwrap_or_default();
+        for task in tasks {
+            if let Err(error) = task.await {
+                tracing::error!(%error, "an ingestion task broke off");
+            }
+        }
+    }
+}
+
+async fn work(bench: Bench, mut stopping: watch::Receiver<bool>) {
+    while !*stopping.borrow() {
+        let claimed = bench.store.claim_job(&bench.name, LEASE).await;
+        let job = match claimed {
+            Ok(Some(job)) => job,
+            Ok(None) => {
+                pause(&mut stopping, IDLE).await;
+                continue;
+            }
+            Err(error) => {
+                tracing::warn!(%error, "no job could be claimed; trying again");
+                pause(&mut stopping, IDLE * 5).await;
+                continue;
+            }
+        };
+        tokio::select! {
+            () = run(&bench, &job) => {}
+            () = stopped(&mut stopping) => {
+                // The step under way may be repeated: the job goes back as it was.
+                if let Err(error) = bench.store.retry_job(&job, Duration::ZERO).await {
+                    tracing::debug!(%error, job.id, "the job was not given back; its lease will end");
+                }
+            }
+        }
+    }
+}
+
+async fn pause(stopping: &mut watch::Receiver<bool>, duration: Duration) {
+    // Ends early when told to stop; both ends are fine.
+    let _ = tokio::time::timeout(duration, stopped(stopping)).await;
+}
+
+/// Returns when the worker is told to stop, or nobody is left who could.
+async fn stopped(stopping: &mut watch::Receiver<bool>) {
+    // The guard that this gives is dropped at once: it must not be held across an await.
+    drop(stopping.wait_for(|stop| *stop).await);
+}
+
+/// One job, with its lease kept alive, to whatever end it comes.
+async fn run(bench: &Bench, job: &Job) {
+    let lease = Lease::keep(bench.store.clone(), job.clone(), LEASE);
+    let task = tokio::spawn({
+        let (bench, job) = (bench.clone(), job.clone());
+        async move { index_document(&bench, &job).await }
+    });
+    let aborted = AbortOnDrop(task.abort_handle());
+    let result = task.await.unwrap_or_else(|error| Err(Failure::panicked(&error)));
+    drop(aborted);
+    drop(lease);
+    let Err(failure) = result else { return };
+    if let Failure::Store(StoreError::JobLost) = failure {
+        tracing::debug!(job.id, "nobody wants this job's result any more");
+        return;
+    }
+    let ended = if failure.is_transient() && job.attempt < MAX_ATTEMPTS {
+        bench.store.retry_job(job, Duration::from_secs(1 << job.attempt)).await
+    } else {
+        bench.store.fail_job(job, &failure.record()).await
+    };
+    tracing::info!(job.id, document.id = %job.document, attempt = job.attempt, code = failure.record().code, "a document failed");
+    if let Err(error) = ended {
+        tracing::warn!(%error, job.id, "the end of the job could not be recorded; its lease will end");
+    }
+}
+
+/// A task that is not waited for any more is not worked on any more.
+struct AbortOnDrop(tokio::task::AbortHandle);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// The path of a document: bytes → blocks → chunks → vectors → stored, found, current. Every step may be
+/// repeated, and a search finds the older revision until the last one is done.
+async fn index_document(bench: &Bench, job: &Job) -> Result<(), Failure> {
+    bench.store.set_stage(job, Stage::Parsing, None).await?;
+    let path = bench.store.blobs().path(&job.sha256);
+    let bytes = tokio::task::spawn_blocking(move || fs_err::read(path)).await.map_err(|error| Failure::panicked(&error))??;
+    let document = bench.cell.parse(bytes, Some(&job.file_name)).await?;
+
+    bench.store.set_stage(job, Stage::Chunking, None).await?;
+    let (document, chunks) = chunked(document, bench.encoder.clone()).await?;
+    let vectors = embed(bench, job, &document, &chunks).await?;
+
+    let total = chunks.len() as u64;
+    bench.store.set_stage(job, Stage::Indexing, Some((0, total))).await?;
+    let revision = tokio::task::spawn_blocking(move || new_revision(&document, chunks, vectors))
+        .await
+        .map_err(|error| Failure::panicked(&error))?;
+    bench.store.write_revision(job, &revision).await?;
+    Ok(())
+}
+
+async fn chunked(document: ParsedDocument, encoder: Encoder) -> Result<(ParsedDocument, Vec<Chunk>), Failure> {
+    let chunking = tokio::task::spawn_blocking(move || {
+        let max_tokens = encoder.max_tokens();
+        let chunks = chunk(&document, max_tokens, &encoder);
+        (document, chunks)
+    });
+    chunking.await.map_err(|error| Failure::panicked(&error))
+}
+
+async fn embed(bench: &Bench, job: &Job, document: &ParsedDocument, chunks: &[Chunk]) -> Result<Vec<Vec<f32>>, Failure> {
+    let total = chunks.len() as u64;
+    let mut vectors = Vec::with_capacity(chunks.len());
+    for part in chunks.chunks(CHUNKS_PER_BATCH) {
+        bench.store.set_stage(job, Stage::Embedding, Some((vectors.len() as u64, total))).await?;
+        let texts: Vec<String> = part.iter().map(|chunk| embedding_text(document.title.as_deref(), chunk)).collect();
+        loop {
+            match bench.encoder.encode(texts.clone(), Priority::Bulk).await {
+                Ok(encoded) => break vectors.extend(encoded),
+                // People who ask come first; bulk work waits.
+                Err(EmbedError::Busy) => tokio::time::sleep(BUSY_PAUSE).await,
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+    Ok(vectors)
+}
+
+/// What is embedded for a chunk: what it is part of, then its text. What is longer than the model reads is
+/// cut at the end, by at most the length of title and headings.
+pub fn embedding_text(title: Option<&str>, chunk: &Chunk) -> String {
+    let mut text = String::new();
+    let headings = chunk.heading_path.iter().map(String::as_str);
+    for part in title.into_iter().chain(headings) {
+        // The chunk may begin with its own heading, and the first heading is often the title.
+        if !chunk.text.starts_with(part) && !text.contains(part) {
+            text.push_str(part);
+            text.push('\n');
+        }
+    }
+    text.push_str(&chunk.text);
+    text
+}
+
+/// What the store keeps of a parsed, chunked and embedded document.
+pub fn new_revision(document: &ParsedDocument, chunks: Vec<Chunk>, vectors: Vec<Vec<f32>>) -> NewRevision {
+    let chunks = chunks.into_iter().zip(vectors).map(|(chunk, embedding)| NewChunk {
+        language: terroir_store::detect(&chunk.text),
+        ordinal: chunk.ordinal,
+        text: chunk.text,
+        heading_path: chunk.heading_path,
+        page: chunk.page,
+        char_start: chunk.char_start,
+        char_end: chunk.char_end,
+        token_count: chunk.token_count,
+        embedding,
+    });
+    NewRevision {
+        chunks: chunks.collect(),
+        text: document.text(),
+        structure: Structure::of(document).to_bytes(),
+        media_type: document.media_type.as_str().to_owned(),
+        title: document.title.clone(),
+        page_count: document.page_count,
+        warnings: serde_json::to_string(&document.warnings).unwrap_or_else(|_| "[]".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_chunk_is_embedded_with_what_it_is_part_of_once() {
+        let chunk = |text: &str, path: &[&str]| Chunk {
+            ordinal: 0,
+            char_start: 0,
+            char_end: 0,
+            text: text.into(),
+            heading_path: path.iter().map(|heading| (*heading).to_owned()).collect(),
+            page: None,
+            token_count: 0,
+        };
+        let made = embedding_text(Some("Orchard"), &chunk("In October.", &["Orchard", "Harvest"]));
+        assert_eq!(made, "Orchard\nHarvest\nIn October.");
+        let made = embedding_text(None, &chunk("Harvest\n\nIn October.", &["Harvest"]));
+        assert_eq!(made, "Harvest\n\nIn October.");
+    }
+}

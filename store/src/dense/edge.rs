@@ -1,0 +1,277 @@
+//! The embedded engine: a Qdrant shard in a folder. It answers reads from many threads and takes writes
+//! one at a time; all of it blocks, so it runs on blocking threads.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use qdrant_edge::{
+    CountRequest, CreateIndex, Distance, EdgeConfig, EdgeShard, EdgeVectorParamsBuilder,
+    FacetRequest, FacetValue, FieldIndexOperations, Filter, NamedQuery, PayloadFieldSchema,
+    PayloadSchemaType, PointId, PointInsertOperations, PointOperations, PointStruct, QueryEnum,
+    QueryRequest, ScoringQuery, UpdateOperation, Vectors, WithPayloadInterface, WithVector,
+};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::{COLLECTION, DOCUMENT, KEYS, POINTS_PER_REQUEST, REVISION};
+use crate::Result;
+use crate::error::StoreError;
+use crate::ids::{ChunkId, RevisionId};
+use crate::search::Scope;
+use crate::sql::chunks::IndexedChunk;
+
+/// After this many new points the engine is asked to build its graph; until then it scans.
+const POINTS_UNTIL_OPTIMIZE: usize = 10_000;
+
+pub struct EdgeIndex {
+    shard: Arc<EdgeShard>,
+    writing: Arc<Mutex<Writing>>,
+    pub opened_at: i64,
+}
+
+/// State of the one writer.
+struct Writing {
+    folder: PathBuf,
+    points_since_optimize: usize,
+}
+
+impl std::fmt::Debug for EdgeIndex {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("EdgeIndex").finish_non_exhaustive()
+    }
+}
+
+impl EdgeIndex {
+    pub fn open(folder: &Path, dimensions: usize) -> Result<Self> {
+        let shard_folder = folder.join("shard");
+        fs_err::create_dir_all(&shard_folder)?;
+        let params = EdgeVectorParamsBuilder::new(dimensions, Distance::Cosine).build();
+        let config = EdgeConfig::builder()
+            .vector("", params)
+            .on_disk_payload(false)
+            .build();
+        let is_new = !shard_folder.join("segments").exists();
+        let shard = if is_new {
+            let shard = EdgeShard::new(&shard_folder, config).map_err(StoreError::dense)?;
+            index_payload(&shard)?;
+            shard
+        } else {
+            EdgeShard::load(&shard_folder, Some(config)).map_err(StoreError::dense)?
+        };
+        let opened_at = if is_new { 0 } else { read_applied(folder)? };
+        let writing = Writing {
+            folder: folder.to_owned(),
+            points_since_optimize: 0,
+        };
+        Ok(Self {
+            shard: Arc::new(shard),
+            writing: Arc::new(Mutex::new(writing)),
+            opened_at,
+        })
+    }
+
+    pub async fn apply(
+        &self,
+        removed: Vec<RevisionId>,
+        added: Vec<IndexedChunk>,
+        sequence: i64,
+    ) -> Result<()> {
+        let (shard, writing) = (Arc::clone(&self.shard), Arc::clone(&self.writing));
+        blocking(move || {
+            let mut writing = writing.lock().unwrap_or_else(PoisonError::into_inner);
+            writing.apply(&shard, &removed, added, sequence)
+        })
+        .await
+    }
+
+    pub async fn search(
+        &self,
+        vector: Vec<f32>,
+        scope: Scope,
+        limit: usize,
+    ) -> Result<Vec<(ChunkId, f32)>> {
+        let shard = Arc::clone(&self.shard);
+        blocking(move || {
+            let request = QueryRequest {
+                prefetches: Vec::new(),
+                query: Some(ScoringQuery::Vector(QueryEnum::Nearest(
+                    NamedQuery::default_dense(vector),
+                ))),
+                filter: Some(scope_filter(&scope)?),
+                score_threshold: None,
+                limit,
+                offset: 0,
+                params: None,
+                with_vector: WithVector::Bool(false),
+                with_payload: WithPayloadInterface::Bool(false),
+            };
+            let points = shard.query(request).map_err(StoreError::dense)?;
+            Ok(points
+                .into_iter()
+                .filter_map(|point| Some((chunk_id(point.id)?, point.score)))
+                .collect())
+        })
+        .await
+    }
+
+    pub async fn count(&self, only: Option<(&'static str, String)>) -> Result<u64> {
+        let shard = Arc::clone(&self.shard);
+        blocking(move || {
+            let filter = only.map(|(key, value)| any_of(key, &[value])).transpose()?;
+            let count = shard
+                .count(CountRequest {
+                    filter,
+                    exact: true,
+                })
+                .map_err(StoreError::dense)?;
+            Ok(count as u64)
+        })
+        .await
+    }
+
+    pub async fn revisions(&self) -> Result<BTreeSet<RevisionId>> {
+        let shard = Arc::clone(&self.shard);
+        blocking(move || {
+            let request = FacetRequest {
+                key: REVISION
+                    .parse()
+                    .map_err(|()| StoreError::dense("revision is not a payload key"))?,
+                limit: usize::MAX >> 1,
+                filter: None,
+                exact: true,
+            };
+            let facet = shard.facet(request).map_err(StoreError::dense)?;
+            let texts = facet
+                .hits
+                .into_iter()
+                .filter(|hit| hit.count > 0)
+                .filter_map(|hit| match hit.value {
+                    FacetValue::Keyword(text) => Some(text),
+                    FacetValue::Int(_) | FacetValue::Uuid(_) | FacetValue::Bool(_) => None,
+                });
+            Ok(texts.filter_map(|text| text.parse().ok()).collect())
+        })
+        .await
+    }
+}
+
+impl Writing {
+    fn apply(
+        &mut self,
+        shard: &EdgeShard,
+        removed: &[RevisionId],
+        added: Vec<IndexedChunk>,
+        sequence: i64,
+    ) -> Result<()> {
+        if !removed.is_empty() {
+            let revisions: Vec<String> = removed.iter().map(ToString::to_string).collect();
+            let filter = any_of(REVISION, &revisions)?;
+            update(shard, PointOperations::DeletePointsByFilter(filter))?;
+        }
+        let count = added.len();
+        let mut points: Vec<_> = added.into_iter().map(|chunk| point(chunk).into()).collect();
+        while !points.is_empty() {
+            let rest = points.split_off(points.len().min(POINTS_PER_REQUEST));
+            let batch = PointInsertOperations::PointsList(std::mem::replace(&mut points, rest));
+            update(shard, PointOperations::UpsertPoints(batch))?;
+        }
+        self.points_since_optimize += count;
+        if self.points_since_optimize >= POINTS_UNTIL_OPTIMIZE {
+            shard.optimize().map_err(StoreError::dense)?;
+            self.points_since_optimize = 0;
+        }
+        // What was written is durable before the sequence says so.
+        shard.flush();
+        write_applied(&self.folder, sequence)
+    }
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(error) => Err(StoreError::dense(format!("the engine broke off: {error}"))),
+    }
+}
+
+fn update(shard: &EdgeShard, operation: PointOperations) -> Result<()> {
+    shard
+        .update(UpdateOperation::PointOperation(operation))
+        .map_err(StoreError::dense)
+}
+
+fn index_payload(shard: &EdgeShard) -> Result<()> {
+    for key in KEYS {
+        let index = CreateIndex {
+            field_name: key
+                .parse()
+                .map_err(|()| StoreError::dense(format!("{key} is not a payload key")))?,
+            field_schema: Some(PayloadFieldSchema::FieldType(PayloadSchemaType::Keyword)),
+        };
+        let operation =
+            UpdateOperation::FieldIndexOperation(FieldIndexOperations::CreateIndex(index));
+        shard.update(operation).map_err(StoreError::dense)?;
+    }
+    Ok(())
+}
+
+fn point(chunk: IndexedChunk) -> PointStruct {
+    let payload = json!({
+        COLLECTION: chunk.collection.to_string(),
+        DOCUMENT: chunk.document.to_string(),
+        REVISION: chunk.revision.to_string(),
+    });
+    PointStruct::new(
+        PointId::Uuid(chunk.id.0),
+        Vectors::from(chunk.embedding),
+        payload,
+    )
+}
+
+fn chunk_id(id: PointId) -> Option<ChunkId> {
+    match id {
+        PointId::Uuid(uuid) => Some(ChunkId(Uuid::from_bytes(uuid.into_bytes()))),
+        PointId::NumId(_) => None,
+    }
+}
+
+/// The scope as the engine's filter. Every condition must hold.
+fn scope_filter(scope: &Scope) -> Result<Filter> {
+    let texts = |ids: Vec<String>| -> Value { json!({"any": ids}) };
+    let mut must = vec![
+        json!({"key": COLLECTION, "match": texts(scope.collections.iter().map(ToString::to_string).collect())}),
+    ];
+    if let Some(documents) = &scope.documents {
+        must.push(json!({"key": DOCUMENT, "match": texts(documents.iter().map(ToString::to_string).collect())}));
+    }
+    filter(json!({"must": must}))
+}
+
+fn any_of(key: &str, values: &[String]) -> Result<Filter> {
+    filter(json!({"must": [{"key": key, "match": {"any": values}}]}))
+}
+
+fn filter(value: Value) -> Result<Filter> {
+    serde_json::from_value(value).map_err(StoreError::dense)
+}
+
+fn applied_file(folder: &Path) -> PathBuf {
+    folder.join("applied")
+}
+
+pub(super) fn read_applied(folder: &Path) -> Result<i64> {
+    match fs_err::read_to_string(applied_file(folder)) {
+        Ok(text) => Ok(text.trim().parse().unwrap_or(0)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(0),
+        Err(error) => Err(error.into()),
+    }
+}
+
+pub(super) fn write_applied(folder: &Path, sequence: i64) -> Result<()> {
+    let new = folder.join("applied.new");
+    fs_err::write(&new, sequence.to_string())?;
+    fs_err::rename(new, applied_file(folder))?;
+    Ok(())
+}

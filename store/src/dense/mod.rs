@@ -1,0 +1,109 @@
+//! The dense leg: nearest vectors by cosine, in the embedded Qdrant or in a server.
+
+mod edge;
+mod server;
+
+use std::path::Path;
+
+pub use edge::EdgeIndex;
+pub use server::ServerIndex;
+
+use crate::Result;
+use crate::ids::{ChunkId, DocumentId, RevisionId};
+use crate::search::Scope;
+use crate::sql::chunks::IndexedChunk;
+use crate::store::StoreOptions;
+
+/// Names of the payload's fields, the same in both engines.
+const COLLECTION: &str = "collection";
+const DOCUMENT: &str = "document";
+const REVISION: &str = "revision";
+const KEYS: [&str; 3] = [COLLECTION, DOCUMENT, REVISION];
+
+/// Points in one request to the engine.
+const POINTS_PER_REQUEST: usize = 256;
+
+#[derive(Debug)]
+pub enum DenseIndex {
+    Edge(EdgeIndex),
+    Server(ServerIndex),
+}
+
+impl DenseIndex {
+    /// `folder` belongs to the embedded engine.
+    pub async fn open(options: &StoreOptions, folder: &Path) -> Result<Self> {
+        Ok(match &options.qdrant_url {
+            Some(url) => Self::Server(ServerIndex::open(url, options, folder).await?),
+            None => Self::Edge(EdgeIndex::open(folder, options.dimensions)?),
+        })
+    }
+
+    /// The change that the index was at when it was opened.
+    pub fn opened_at(&self) -> i64 {
+        match self {
+            Self::Edge(index) => index.opened_at,
+            Self::Server(index) => index.opened_at,
+        }
+    }
+
+    /// Applies a batch; when this returns, searches see it and a crash can't undo it.
+    pub async fn apply(
+        &self,
+        removed: Vec<RevisionId>,
+        added: Vec<IndexedChunk>,
+        sequence: i64,
+    ) -> Result<()> {
+        match self {
+            Self::Edge(index) => index.apply(removed, added, sequence).await,
+            Self::Server(index) => index.apply(removed, added, sequence).await,
+        }
+    }
+
+    /// The `limit` nearest chunks in scope, with their cosine, nearest first.
+    pub async fn search(
+        &self,
+        vector: &[f32],
+        scope: &Scope,
+        limit: usize,
+    ) -> Result<Vec<(ChunkId, f32)>> {
+        match self {
+            Self::Edge(index) => index.search(vector.to_vec(), scope.clone(), limit).await,
+            Self::Server(index) => index.search(vector.to_vec(), scope, limit).await,
+        }
+    }
+
+    pub async fn count_document(&self, document: DocumentId) -> Result<u64> {
+        self.count(Some((DOCUMENT, document.to_string()))).await
+    }
+
+    pub async fn count_revision(&self, revision: RevisionId) -> Result<u64> {
+        self.count(Some((REVISION, revision.to_string()))).await
+    }
+
+    pub async fn len(&self) -> Result<u64> {
+        self.count(None).await
+    }
+
+    async fn count(&self, only: Option<(&'static str, String)>) -> Result<u64> {
+        match self {
+            Self::Edge(index) => index.count(only).await,
+            Self::Server(index) => index.count(only).await,
+        }
+    }
+
+    /// Revisions that have points.
+    pub async fn revisions(&self) -> Result<std::collections::BTreeSet<RevisionId>> {
+        match self {
+            Self::Edge(index) => index.revisions().await,
+            Self::Server(index) => index.revisions().await,
+        }
+    }
+
+    /// Forgets everything: the beginning of a rebuild.
+    pub async fn clear(&self) -> Result<()> {
+        match self {
+            Self::Edge(_) => Ok(()),
+            Self::Server(index) => index.clear().await,
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! What can go wrong in the store, and what to do about it.
+
+use std::path::PathBuf;
+
+/// Transient: `Database`, `Unreachable`. The caller's: `NoSuch…`, `Exists`, `Cursor`, `Name`,
+/// `Vector`. The
+/// operator's: `InUse`, `OtherModel`, `Io`, `Lexical`, `Dense`.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    #[error("database: {0}")]
+    Database(#[from] sqlx::Error),
+    #[error("database schema: {0}")]
+    Migration(#[from] sqlx::migrate::MigrateError),
+    #[error("lexical index: {0}; `terroir reindex` builds it anew")]
+    Lexical(#[from] tantivy::TantivyError),
+    #[error("dense index: {reason}; `terroir reindex` builds it anew")]
+    Dense { reason: String },
+    #[error("qdrant server {url} cannot be used: {reason}; check QDRANT_URL and QDRANT_API_KEY")]
+    Unreachable { url: String, reason: String },
+    #[error("data folder {} is in use by process {process}; stop it, or let its service do the work", folder.display())]
+    InUse { folder: PathBuf, process: String },
+    #[error(
+        "the vectors here were made by model {stored}, and the configured model is {configured}; use the first, or start with a new data folder"
+    )]
+    OtherModel { stored: String, configured: String },
+    #[error("there is no collection {0}")]
+    NoSuchCollection(String),
+    #[error("there is no document {0}")]
+    NoSuchDocument(String),
+    #[error("the bytes {0} are not kept (any more); add them again")]
+    NoSuchBlob(String),
+    #[error(
+        "a vector must have {expected} finite numbers, and this one does not; encode with the model that the store was opened for"
+    )]
+    Vector { expected: usize },
+    #[error("a collection named {0} exists already")]
+    Exists(String),
+    #[error("a collection's name has 1 to 100 characters and no control characters")]
+    Name,
+    #[error("the cursor is not one that was given out")]
+    Cursor,
+    #[error("the job was cancelled or given to another worker")]
+    JobLost,
+    #[error("an index thread ended; see the log")]
+    Stopped,
+    #[error("stored value of {what} is damaged: {reason}")]
+    Damaged { what: &'static str, reason: String },
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+}
+
+impl StoreError {
+    /// Whether the same call may pass a little later.
+    pub fn is_transient(&self) -> bool {
+        matches!(self, Self::Database(_) | Self::Unreachable { .. })
+    }
+
+    pub(crate) fn dense(reason: impl std::fmt::Display) -> Self {
+        Self::Dense {
+            reason: reason.to_string(),
+        }
+    }
+
+    pub(crate) fn damaged(what: &'static str, reason: impl std::fmt::Display) -> Self {
+        Self::Damaged {
+            what,
+            reason: reason.to_string(),
+        }
+    }
+}

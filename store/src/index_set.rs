@@ -1,0 +1,368 @@
+//! Both indexes, following the sequence of changes; and how they are built anew beside themselves.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+use tokio::sync::{Mutex, Notify, RwLock};
+use tokio::task::JoinHandle;
+
+use crate::Result;
+use crate::dense::DenseIndex;
+use crate::error::StoreError;
+use crate::ids::{DocumentId, RevisionId};
+use crate::lexical::LexicalIndex;
+use crate::lexical::index::Batch;
+use crate::lock::FolderLock;
+use crate::sql::Database;
+use crate::sql::changes::{Change, ChangeKind};
+use crate::sql::chunks::IndexedChunk;
+use crate::store::StoreOptions;
+
+/// Changes read at once, and chunks after which a batch is written.
+const CHANGES_PER_READ: u32 = 256;
+const CHUNKS_PER_BATCH: usize = 2_000;
+/// How often a process looks for changes that others made.
+const FOLLOW_INTERVAL: Duration = Duration::from_millis(500);
+
+/// The two indexes in use.
+#[derive(Debug)]
+pub struct IndexPair {
+    pub lexical: LexicalIndex,
+    pub dense: DenseIndex,
+    folder: PathBuf,
+}
+
+/// How far each index has come.
+#[derive(Debug, Clone, Copy)]
+struct Position {
+    lexical: i64,
+    dense: i64,
+}
+
+#[derive(Debug)]
+pub struct Indexes {
+    database: Database,
+    options: StoreOptions,
+    pair: RwLock<Arc<IndexPair>>,
+    position: Mutex<Position>,
+    wake: Arc<Notify>,
+    follower: std::sync::Mutex<Option<JoinHandle<()>>>,
+    /// Last, so that the folder is free only when the indexes are closed.
+    _lock: FolderLock,
+}
+
+/// What a rebuild did.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct Reindexed {
+    pub documents: u64,
+    pub chunks: u64,
+    pub took_ms: u64,
+}
+
+impl Indexes {
+    /// Opens the indexes in use. Damaged ones, and ones that have followed another database further than
+    /// this one goes, are left aside: new ones follow the changes from the first.
+    pub async fn open(
+        options: &StoreOptions,
+        database: Database,
+        lock: FolderLock,
+    ) -> Result<Self> {
+        let root = options.data_dir.join("indexes");
+        fs_err::create_dir_all(&root)?;
+        let folder = root.join(current_name(&root)?);
+        remove_others(&root, &folder)?;
+        let last = database.last_change().await?;
+        let pair = match open_pair(options, folder).await {
+            Ok(pair) if pair.lexical.opened_at.max(pair.dense.opened_at()) <= last => pair,
+            Ok(ahead) => {
+                tracing::warn!("the indexes belong to another database; they are built anew");
+                drop(ahead);
+                let pair = open_new(options, &root).await?;
+                pair.dense.clear().await?;
+                pair
+            }
+            Err(error @ StoreError::Unreachable { .. }) => return Err(error),
+            Err(error) => {
+                tracing::warn!(%error, "the indexes cannot be opened; they are built anew");
+                open_new(options, &root).await?
+            }
+        };
+        let position = Position {
+            lexical: pair.lexical.opened_at,
+            dense: pair.dense.opened_at(),
+        };
+        Ok(Self {
+            database,
+            options: options.clone(),
+            pair: RwLock::new(Arc::new(pair)),
+            position: Mutex::new(position),
+            wake: Arc::new(Notify::new()),
+            follower: std::sync::Mutex::new(None),
+            _lock: lock,
+        })
+    }
+
+    pub async fn pair(&self) -> Arc<IndexPair> {
+        Arc::clone(&*self.pair.read().await)
+    }
+
+    /// Returns when both indexes have followed the changes up to `sequence`. Callers that wait at the same
+    /// time share one commit.
+    pub async fn catch_up(&self, sequence: i64) -> Result<()> {
+        let mut position = self.position.lock().await;
+        let pair = self.pair().await;
+        while position.lexical.min(position.dense) < sequence {
+            let from = position.lexical.min(position.dense);
+            let changes = self.database.changes_after(from, CHANGES_PER_READ).await?;
+            if changes.is_empty() {
+                break;
+            }
+            self.follow_changes(&pair, &changes, &mut position).await?;
+        }
+        Ok(())
+    }
+
+    async fn follow_changes(
+        &self,
+        pair: &IndexPair,
+        changes: &[Change],
+        position: &mut Position,
+    ) -> Result<()> {
+        let mut batch = Pending::default();
+        for change in changes {
+            // A revision is taken out before it is put in: what a crash left half done is done again.
+            batch.removed.push(change.revision);
+            if change.kind == ChangeKind::Add {
+                batch
+                    .added
+                    .extend(self.database.indexed_chunks(change.revision).await?);
+            }
+            batch.sequence = change.sequence;
+            if batch.added.len() >= CHUNKS_PER_BATCH {
+                std::mem::take(&mut batch).write(pair, position).await?;
+            }
+        }
+        batch.write(pair, position).await
+    }
+
+    /// Follows soon, without anybody waiting for it.
+    pub fn catch_up_later(&self) {
+        self.wake.notify_one();
+    }
+
+    /// Starts the task that follows changes nobody waits for, and those that other processes made.
+    pub fn follow(self: &Arc<Self>) {
+        let (indexes, wake) = (Arc::downgrade(self), Arc::clone(&self.wake));
+        let task = tokio::spawn(async move {
+            loop {
+                // Woken, or because it is time to look. Nothing is kept open while waiting.
+                let _ = tokio::time::timeout(FOLLOW_INTERVAL, wake.notified()).await;
+                let Some(indexes) = indexes.upgrade() else {
+                    return;
+                };
+                let followed = match indexes.database.last_change().await {
+                    Ok(last) => indexes.catch_up(last).await,
+                    Err(error) => Err(error),
+                };
+                if let Err(error) = followed {
+                    tracing::warn!(%error, "the indexes could not follow the database; trying again");
+                }
+            }
+        });
+        if let Ok(mut follower) = self.follower.lock() {
+            *follower = Some(task);
+        }
+    }
+
+    /// Ends the following; what is applied is on disk already.
+    pub async fn close(&self) -> Result<()> {
+        let follower = self
+            .follower
+            .lock()
+            .ok()
+            .and_then(|mut follower| follower.take());
+        // Never in the middle of a batch.
+        let _position = self.position.lock().await;
+        if let Some(task) = follower {
+            task.abort();
+        }
+        Ok(())
+    }
+
+    /// Entries of a document: lexical, dense.
+    pub async fn count_document(&self, document: DocumentId) -> Result<(u64, u64)> {
+        let pair = self.pair().await;
+        Ok((
+            pair.lexical.count_document(document)?,
+            pair.dense.count_document(document).await?,
+        ))
+    }
+
+    /// Puts revisions into the indexes again, and takes others out, whatever is there now.
+    pub async fn mend(&self, again: &[RevisionId], out: &[RevisionId]) -> Result<()> {
+        let mut position = self.position.lock().await;
+        let pair = self.pair().await;
+        let sequence = position.lexical.min(position.dense);
+        for revision in again {
+            let added = self.database.indexed_chunks(*revision).await?;
+            let batch = Pending {
+                removed: vec![*revision],
+                added,
+                sequence,
+            };
+            batch.write_to_both(&pair).await?;
+        }
+        if !out.is_empty() {
+            let batch = Pending {
+                removed: out.to_vec(),
+                added: Vec::new(),
+                sequence,
+            };
+            batch.write_to_both(&pair).await?;
+        }
+        *position = Position {
+            lexical: sequence,
+            dense: sequence,
+        };
+        Ok(())
+    }
+
+    /// Builds both anew from SQL in a folder of its own; searches go on in the old ones until the switch.
+    pub async fn rebuild(&self) -> Result<Reindexed> {
+        let started = Instant::now();
+        let mut position = self.position.lock().await;
+        let sequence = self.database.last_change().await?;
+        let root = self.options.data_dir.join("indexes");
+        let name = format!("set-{}", uuid::Uuid::new_v4().simple());
+        let folder = root.join(&name);
+        let pair = open_pair(&self.options, folder.clone()).await?;
+        pair.dense.clear().await?;
+        let (mut documents, mut chunks) = (0, 0);
+        let mut batch = Pending {
+            sequence,
+            ..Pending::default()
+        };
+        for revision in self.database.all_revisions().await? {
+            let added = self.database.indexed_chunks(revision).await?;
+            documents += 1;
+            chunks += added.len() as u64;
+            batch.added.extend(added);
+            if batch.added.len() >= CHUNKS_PER_BATCH {
+                let full = std::mem::replace(
+                    &mut batch,
+                    Pending {
+                        sequence,
+                        ..Pending::default()
+                    },
+                );
+                full.write_to_both(&pair).await?;
+            }
+        }
+        batch.write_to_both(&pair).await?;
+        write_current_name(&root, &name)?;
+        let old = std::mem::replace(&mut *self.pair.write().await, Arc::new(pair));
+        *position = Position {
+            lexical: sequence,
+            dense: sequence,
+        };
+        drop(position);
+        let old_folder = old.folder.clone();
+        drop(old);
+        // Readers may hold the old files open for a moment; on Unix they outlive their names.
+        if let Err(error) = fs_err::remove_dir_all(&old_folder) {
+            tracing::warn!(%error, "the old indexes stay on disk until the next start");
+        }
+        Ok(Reindexed {
+            documents,
+            chunks,
+            took_ms: started.elapsed().as_millis() as u64,
+        })
+    }
+}
+
+#[derive(Default)]
+struct Pending {
+    removed: Vec<RevisionId>,
+    added: Vec<IndexedChunk>,
+    sequence: i64,
+}
+
+impl Pending {
+    /// Writes to the indexes that are not as far yet.
+    async fn write(self, pair: &IndexPair, position: &mut Position) -> Result<()> {
+        let sequence = self.sequence;
+        if position.lexical < sequence {
+            let batch = Batch {
+                removed: self.removed.clone(),
+                added: self.added.clone(),
+                sequence,
+            };
+            pair.lexical.apply(batch).await?;
+            position.lexical = sequence;
+        }
+        if position.dense < sequence {
+            pair.dense.apply(self.removed, self.added, sequence).await?;
+            position.dense = sequence;
+        }
+        Ok(())
+    }
+
+    async fn write_to_both(self, pair: &IndexPair) -> Result<()> {
+        let batch = Batch {
+            removed: self.removed.clone(),
+            added: self.added.clone(),
+            sequence: self.sequence,
+        };
+        pair.lexical.apply(batch).await?;
+        pair.dense
+            .apply(self.removed, self.added, self.sequence)
+            .await
+    }
+}
+
+async fn open_pair(options: &StoreOptions, folder: PathBuf) -> Result<IndexPair> {
+    Ok(IndexPair {
+        lexical: LexicalIndex::open(&folder.join("lexical"))?,
+        dense: DenseIndex::open(options, &folder.join("dense")).await?,
+        folder,
+    })
+}
+
+/// An empty pair in a folder of its own, which is in use from now on. The old one goes at the next start.
+async fn open_new(options: &StoreOptions, root: &Path) -> Result<IndexPair> {
+    let name = format!("set-{}", uuid::Uuid::new_v4().simple());
+    let pair = open_pair(options, root.join(&name)).await?;
+    write_current_name(root, &name)?;
+    Ok(pair)
+}
+
+/// Which folder is in use; the name changes with each rebuild.
+fn current_name(root: &Path) -> Result<String> {
+    match fs_err::read_to_string(root.join("current")) {
+        Ok(name) => Ok(name),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            write_current_name(root, "set-0")?;
+            Ok("set-0".into())
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn write_current_name(root: &Path, name: &str) -> Result<()> {
+    fs_err::write(root.join("current.new"), name)?;
+    fs_err::rename(root.join("current.new"), root.join("current"))?;
+    Ok(())
+}
+
+/// What a rebuild left behind that was broken off.
+fn remove_others(root: &Path, current: &Path) -> Result<()> {
+    for entry in fs_err::read_dir(root)? {
+        let path = entry?.path();
+        if path.is_dir() && path != current {
+            fs_err::remove_dir_all(path)?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,287 @@
+//! The tantivy index on disk, and the thread that writes it.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::mpsc;
+use std::thread::JoinHandle;
+
+use tantivy::collector::Count;
+use tantivy::directory::MmapDirectory;
+use tantivy::query::TermQuery;
+use tantivy::schema::{
+    FAST, Field, INDEXED, IndexRecordOption, STRING, Schema, TextFieldIndexing, TextOptions,
+};
+use tantivy::tokenizer::PreTokenizedString;
+use tantivy::{
+    Index, IndexReader, IndexSettings, IndexWriter, ReloadPolicy, TantivyDocument, Term,
+};
+use tokio::sync::oneshot;
+
+use super::analysis::{ANALYSIS_VERSION, terms};
+use crate::Result;
+use crate::error::StoreError;
+use crate::ids::{DocumentId, RevisionId};
+use crate::language::Language;
+use crate::sql::chunks::IndexedChunk;
+
+/// Memory of the writer before it makes a segment.
+const WRITER_BYTES: usize = 64 << 20;
+/// Batches that may wait for the writer.
+const QUEUE_CAPACITY: usize = 4;
+
+#[derive(Debug, Clone, Copy)]
+pub struct Fields {
+    pub body: Field,
+    pub chunk: Field,
+    pub document: Field,
+    pub revision: Field,
+    pub collection: Field,
+    /// Which analysis the body had.
+    pub language: Field,
+    /// The chunk's id once more, as numbers that are read without touching the document store.
+    pub chunk_high: Field,
+    pub chunk_low: Field,
+}
+
+/// One batch of changes; after it the index is at `sequence`.
+pub struct Batch {
+    pub removed: Vec<RevisionId>,
+    pub added: Vec<IndexedChunk>,
+    pub sequence: i64,
+}
+
+type Command = (Batch, oneshot::Sender<Result<()>>);
+
+pub struct LexicalIndex {
+    pub(super) reader: IndexReader,
+    pub(super) fields: Fields,
+    commands: Option<mpsc::SyncSender<Command>>,
+    thread: Option<JoinHandle<()>>,
+    /// The change that the index on disk was at when it was opened.
+    pub opened_at: i64,
+}
+
+impl std::fmt::Debug for LexicalIndex {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("LexicalIndex")
+            .field("opened_at", &self.opened_at)
+            .finish_non_exhaustive()
+    }
+}
+
+fn schema() -> (Schema, Fields) {
+    let mut schema = Schema::builder();
+    let analysed = TextOptions::default().set_indexing_options(
+        TextFieldIndexing::default()
+            .set_index_option(IndexRecordOption::WithFreqsAndPositions)
+            .set_fieldnorms(true),
+    );
+    let fields = Fields {
+        body: schema.add_text_field("body", analysed),
+        chunk: schema.add_text_field("chunk", STRING),
+        document: schema.add_text_field("document", STRING),
+        revision: schema.add_text_field("revision", STRING),
+        collection: schema.add_text_field("collection", STRING),
+        language: schema.add_text_field("language", STRING),
+        chunk_high: schema.add_u64_field("chunk_high", FAST | INDEXED),
+        chunk_low: schema.add_u64_field("chunk_low", FAST),
+    };
+    (schema.build(), fields)
+}
+
+impl LexicalIndex {
+    /// Opens or creates the index in `folder`. One made with another analysis starts anew.
+    pub fn open(folder: &Path) -> Result<Self> {
+        fs_err::create_dir_all(folder)?;
+        let (schema, fields) = schema();
+        let directory = MmapDirectory::open(folder).map_err(tantivy::TantivyError::from)?;
+        let index = match Index::open_or_create(directory, schema.clone()) {
+            Ok(index) => index,
+            Err(tantivy::TantivyError::SchemaError(_)) => recreate(folder, schema.clone())?,
+            Err(error) => return Err(error.into()),
+        };
+        let payload = index.load_metas()?.payload;
+        let (index, opened_at) = match parse_payload(payload.as_deref()) {
+            Some(sequence) => (index, sequence),
+            None if payload.is_none() => (index, 0),
+            None => (recreate(folder, schema)?, 0),
+        };
+        let writer: IndexWriter = index.writer_with_num_threads(1, WRITER_BYTES)?;
+        let reader = index
+            .reader_builder()
+            .reload_policy(ReloadPolicy::Manual)
+            .try_into()?;
+        let (commands, queue) = mpsc::sync_channel::<Command>(QUEUE_CAPACITY);
+        let writing = reader.clone();
+        let thread = std::thread::Builder::new()
+            .name("lexical-writer".into())
+            .spawn(move || {
+                write(writer, &writing, fields, &queue);
+            })?;
+        Ok(Self {
+            reader,
+            fields,
+            commands: Some(commands),
+            thread: Some(thread),
+            opened_at,
+        })
+    }
+
+    /// Applies a batch and commits it: when this returns, searches see it and a crash can't undo it.
+    pub async fn apply(&self, batch: Batch) -> Result<()> {
+        let (reply, done) = oneshot::channel();
+        let commands = self.commands.clone().ok_or(StoreError::Stopped)?;
+        let sent = tokio::task::spawn_blocking(move || commands.send((batch, reply))).await;
+        if !matches!(sent, Ok(Ok(()))) {
+            return Err(StoreError::Stopped);
+        }
+        done.await.unwrap_or(Err(StoreError::Stopped))
+    }
+
+    pub fn count_document(&self, document: DocumentId) -> Result<u64> {
+        self.count(Term::from_field_text(
+            self.fields.document,
+            &document.to_string(),
+        ))
+    }
+
+    pub fn count_revision(&self, revision: RevisionId) -> Result<u64> {
+        self.count(Term::from_field_text(
+            self.fields.revision,
+            &revision.to_string(),
+        ))
+    }
+
+    fn count(&self, term: Term) -> Result<u64> {
+        let query = TermQuery::new(term, IndexRecordOption::Basic);
+        Ok(self.reader.searcher().search(&query, &Count)? as u64)
+    }
+
+    pub fn len(&self) -> u64 {
+        self.reader.searcher().num_docs()
+    }
+
+    /// Revisions that have entries, living or not yet merged away.
+    pub fn revisions(&self) -> Result<BTreeSet<RevisionId>> {
+        Ok(self
+            .values(self.fields.revision)?
+            .into_iter()
+            .filter_map(|text| text.parse().ok())
+            .collect())
+    }
+
+    /// Languages that chunks were analysed in.
+    pub fn languages(&self) -> Result<BTreeSet<Language>> {
+        Ok(self
+            .values(self.fields.language)?
+            .iter()
+            .map(|code| Language::parse(code))
+            .collect())
+    }
+
+    /// The distinct values of a field, out of its dictionary.
+    fn values(&self, field: Field) -> Result<BTreeSet<String>> {
+        let mut found = BTreeSet::new();
+        for segment in self.reader.searcher().segment_readers() {
+            let inverted = segment.inverted_index(field)?;
+            let mut stream = inverted.terms().stream()?;
+            while stream.advance() {
+                found.extend(std::str::from_utf8(stream.key()).map(str::to_owned));
+            }
+        }
+        Ok(found)
+    }
+}
+
+impl Drop for LexicalIndex {
+    fn drop(&mut self) {
+        drop(self.commands.take());
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the lexical writer panicked");
+        }
+    }
+}
+
+fn recreate(folder: &Path, schema: Schema) -> Result<Index> {
+    fs_err::remove_dir_all(folder)?;
+    fs_err::create_dir_all(folder)?;
+    let directory = MmapDirectory::open(folder).map_err(tantivy::TantivyError::from)?;
+    Ok(Index::create(directory, schema, IndexSettings::default())?)
+}
+
+fn payload(sequence: i64) -> String {
+    format!("{ANALYSIS_VERSION}:{sequence}")
+}
+
+fn parse_payload(payload: Option<&str>) -> Option<i64> {
+    let (version, sequence) = payload?.split_once(':')?;
+    if version != ANALYSIS_VERSION.to_string() {
+        return None;
+    }
+    sequence.parse().ok()
+}
+
+/// The writer's thread. An error leaves the last commit as it was; the batch is sent again later.
+fn write(
+    mut writer: IndexWriter,
+    reader: &IndexReader,
+    fields: Fields,
+    queue: &mpsc::Receiver<Command>,
+) {
+    while let Ok((batch, reply)) = queue.recv() {
+        let written = write_batch(&mut writer, reader, fields, &batch);
+        if written.is_err()
+            && let Err(error) = writer.rollback()
+        {
+            tracing::error!(%error, "the lexical index could not be rolled back");
+        }
+        // The one who asked may have gone.
+        let _ = reply.send(written);
+    }
+    if let Err(error) = writer.wait_merging_threads() {
+        tracing::warn!(%error, "merging of the lexical index broke off");
+    }
+}
+
+fn write_batch(
+    writer: &mut IndexWriter,
+    reader: &IndexReader,
+    fields: Fields,
+    batch: &Batch,
+) -> Result<()> {
+    for revision in &batch.removed {
+        writer.delete_term(Term::from_field_text(
+            fields.revision,
+            &revision.to_string(),
+        ));
+    }
+    for chunk in &batch.added {
+        writer.add_document(document(fields, chunk))?;
+    }
+    let mut commit = writer.prepare_commit()?;
+    commit.set_payload(&payload(batch.sequence));
+    commit.commit()?;
+    reader.reload()?;
+    Ok(())
+}
+
+/// Title and headings are part of what a chunk is about.
+fn document(fields: Fields, chunk: &IndexedChunk) -> TantivyDocument {
+    let title = chunk.title.as_deref().unwrap_or_default();
+    let text = format!("{title}\n{}\n{}", chunk.heading_path.join("\n"), chunk.text);
+    let tokens = terms(&text, chunk.language);
+    let (high, low) = chunk.id.0.as_u64_pair();
+    let mut document = TantivyDocument::default();
+    document.add_pre_tokenized_text(fields.body, PreTokenizedString { text, tokens });
+    document.add_text(fields.chunk, chunk.id.to_string());
+    document.add_text(fields.document, chunk.document.to_string());
+    document.add_text(fields.revision, chunk.revision.to_string());
+    document.add_text(fields.collection, chunk.collection.to_string());
+    document.add_text(fields.language, chunk.language.as_str());
+    document.add_u64(fields.chunk_high, high);
+    document.add_u64(fields.chunk_low, low);
+    document
+}

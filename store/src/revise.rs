@@ -1,0 +1,196 @@
+//! The path of a revision: written in one transaction, followed by both indexes, made current, and only
+//! then does the old one go. Every step may be repeated: a worker that died is followed by another.
+
+use crate::Result;
+use crate::document::Stage;
+use crate::ids::{DocumentId, RevisionId};
+use crate::job::{ErrorRecord, Job};
+use crate::language::Language;
+use crate::sql::changes::ChangeKind;
+use crate::sql::now_ms;
+use crate::store::Store;
+
+/// A parsed, chunked and embedded content of a document.
+#[derive(Debug, Clone)]
+pub struct NewRevision {
+    pub text: String,
+    /// Blocks and page geometry, as the parser encodes them.
+    pub structure: Vec<u8>,
+    pub media_type: String,
+    pub title: Option<String>,
+    pub page_count: Option<u32>,
+    /// JSON array.
+    pub warnings: String,
+    pub chunks: Vec<NewChunk>,
+}
+
+#[derive(Debug, Clone)]
+pub struct NewChunk {
+    pub ordinal: u32,
+    /// Characters `char_start..char_end` of the revision's text.
+    pub text: String,
+    pub heading_path: Vec<String>,
+    /// 1-based.
+    pub page: Option<u32>,
+    pub char_start: u32,
+    pub char_end: u32,
+    pub language: Language,
+    pub token_count: u32,
+    /// Of length 1, as many numbers as the store was opened for.
+    pub embedding: Vec<f32>,
+}
+
+/// A stored revision.
+#[derive(Debug, Clone)]
+pub struct Revision {
+    pub id: RevisionId,
+    pub document: DocumentId,
+    pub media_type: String,
+    pub title: Option<String>,
+    pub text: String,
+    pub structure: Vec<u8>,
+    pub sha256: String,
+}
+
+impl Store {
+    /// Stores a revision and makes it the current one once it can be found. `JobLost` when the job was
+    /// cancelled or given to another worker meanwhile; what was written then is taken back.
+    pub async fn write_revision(&self, job: &Job, new: &NewRevision) -> Result<()> {
+        for chunk in &new.chunks {
+            self.check_vector(&chunk.embedding)?;
+        }
+        let revision = RevisionId::derive(job.document, job.generation);
+        let mut transaction = self.database.begin().await?;
+        self.database.hold_job(&mut transaction, job).await?;
+        self.database
+            .delete_revision(&mut transaction, revision)
+            .await?;
+        self.database
+            .insert_revision(&mut transaction, revision, job, new)
+            .await?;
+        self.database
+            .insert_chunks(&mut transaction, job.document, revision, &new.chunks)
+            .await?;
+        let sequence = self
+            .database
+            .insert_change(&mut transaction, ChangeKind::Add, revision)
+            .await?;
+        transaction.commit().await?;
+
+        self.indexes.catch_up(sequence).await?;
+
+        let mut transaction = self.database.begin().await?;
+        if let Err(error) = self.database.hold_job(&mut transaction, job).await {
+            transaction.rollback().await?;
+            self.take_back(revision).await?;
+            return Err(error);
+        }
+        let mut old_blobs = Vec::new();
+        for (old, sha256) in self
+            .database
+            .revisions_of(&mut transaction, job.document)
+            .await?
+        {
+            if old != revision {
+                self.database.delete_revision(&mut transaction, old).await?;
+                self.database
+                    .insert_change(&mut transaction, ChangeKind::Remove, old)
+                    .await?;
+                old_blobs.push(sha256);
+            }
+        }
+        let language = main_language(&new.chunks);
+        self.database
+            .make_current(&mut transaction, revision, job, new, language)
+            .await?;
+        self.database
+            .end_job(&mut transaction, job, "done", 0)
+            .await?;
+        transaction.commit().await?;
+        self.changed(job.document);
+
+        for sha256 in old_blobs {
+            self.drop_blob_if_unused(&sha256).await?;
+        }
+        self.indexes.catch_up_later();
+        Ok(())
+    }
+
+    /// Removes a revision that never became current.
+    async fn take_back(&self, revision: RevisionId) -> Result<()> {
+        let mut transaction = self.database.begin().await?;
+        self.database
+            .delete_revision(&mut transaction, revision)
+            .await?;
+        self.database
+            .insert_change(&mut transaction, ChangeKind::Remove, revision)
+            .await?;
+        transaction.commit().await?;
+        self.indexes.catch_up_later();
+        Ok(())
+    }
+
+    /// Says how far the work on a document is. `JobLost` when nobody wants its result any more.
+    pub async fn set_stage(
+        &self,
+        job: &Job,
+        stage: Stage,
+        progress: Option<(u64, u64)>,
+    ) -> Result<()> {
+        if !self
+            .database
+            .set_stage(job.document, job.generation, stage, progress)
+            .await?
+        {
+            return Err(crate::StoreError::JobLost);
+        }
+        self.changed(job.document);
+        Ok(())
+    }
+
+    /// Ends a job with the reason why its document failed. An older revision stays searchable.
+    pub async fn fail_job(&self, job: &Job, error: &ErrorRecord) -> Result<()> {
+        let mut transaction = self.database.begin().await?;
+        self.database
+            .end_job(&mut transaction, job, "failed", 0)
+            .await?;
+        self.database
+            .fail_document(&mut transaction, job.document, error)
+            .await?;
+        transaction.commit().await?;
+        self.changed(job.document);
+        Ok(())
+    }
+
+    /// Puts a job back into the queue, for what may pass by itself.
+    pub async fn retry_job(&self, job: &Job, after: std::time::Duration) -> Result<()> {
+        let mut transaction = self.database.begin().await?;
+        self.database
+            .end_job(
+                &mut transaction,
+                job,
+                "queued",
+                now_ms() + after.as_millis() as i64,
+            )
+            .await?;
+        self.database
+            .requeue_document(&mut transaction, job.document)
+            .await?;
+        transaction.commit().await?;
+        self.changed(job.document);
+        Ok(())
+    }
+}
+
+/// The language of most of the text.
+fn main_language(chunks: &[NewChunk]) -> Language {
+    let mut chars = std::collections::BTreeMap::new();
+    for chunk in chunks {
+        *chars.entry(chunk.language).or_insert(0) +=
+            chunk.char_end.saturating_sub(chunk.char_start);
+    }
+    chars
+        .into_iter()
+        .max_by_key(|(_, chars)| *chars)
+        .map_or(Language::Other, |(language, _)| language)
+}

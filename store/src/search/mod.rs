@@ -1,0 +1,288 @@
+//! A query's path: both legs with the same filter, candidates completed so that each has both scores, a
+//! weighted mix, and the last check against SQL before any text leaves.
+
+mod fuse;
+
+use std::collections::{BTreeSet, HashMap};
+use std::time::Instant;
+
+use crate::Result;
+use crate::ids::{ChunkId, CollectionId, DocumentId, RevisionId};
+use crate::language::{Language, detect_query};
+use crate::lexical::analysis::{matches, query_terms};
+use crate::sql::chunks::VisibleChunk;
+use crate::store::Store;
+
+use fuse::Candidate;
+
+/// Candidates that each leg proposes.
+const CANDIDATES: usize = 100;
+
+/// What a caller may read: a filter in both indexes, and the last check in SQL. An empty scope finds
+/// nothing.
+#[derive(Debug, Clone, Default)]
+pub struct Scope {
+    pub collections: Vec<CollectionId>,
+    /// Only these documents, if given.
+    pub documents: Option<Vec<DocumentId>>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    Hybrid,
+    Lexical,
+    Dense,
+}
+
+#[derive(Debug, Clone)]
+pub struct SearchRequest {
+    pub query: String,
+    /// Needed by every mode but the lexical.
+    pub query_embedding: Option<Vec<f32>>,
+    pub scope: Scope,
+    pub mode: Mode,
+    pub top_k: usize,
+}
+
+#[derive(Debug, Clone)]
+pub struct SearchResponse {
+    pub hits: Vec<Hit>,
+    pub took_ms: u64,
+    pub query_language: Language,
+}
+
+/// A passage: a chunk that was found, with the scores that led to it.
+#[derive(Debug, Clone)]
+pub struct Hit {
+    pub chunk: ChunkId,
+    pub document: DocumentId,
+    pub revision: RevisionId,
+    /// The document's title, or its file name.
+    pub title: String,
+    pub media_type: String,
+    pub text: String,
+    pub heading_path: Vec<String>,
+    pub page: Option<u32>,
+    pub char_start: u32,
+    pub char_end: u32,
+    pub language: Language,
+    pub score: f32,
+    /// BM25; none if no word of the query is in the chunk.
+    pub lexical_score: Option<f32>,
+    /// Place in the lexical leg, from 1; none if that leg did not propose the chunk.
+    pub lexical_rank: Option<u32>,
+    /// Cosine.
+    pub dense_score: Option<f32>,
+    pub dense_rank: Option<u32>,
+    /// Character ranges in `text` that match words of the query.
+    pub highlights: Vec<(u32, u32)>,
+}
+
+impl Store {
+    /// The best passages in scope.
+    pub async fn search(&self, request: &SearchRequest) -> Result<SearchResponse> {
+        let started = Instant::now();
+        if let Some(vector) = &request.query_embedding {
+            self.check_vector(vector)?;
+        }
+        let in_scope = self.database.languages(&request.scope.collections).await?;
+        let query_language = detect_query(&request.query, &in_scope);
+        // A document in one language may hold chunks in another.
+        let analysed: Vec<Language> = self
+            .indexes
+            .pair()
+            .await
+            .lexical
+            .languages()?
+            .into_iter()
+            .collect();
+        let terms = query_terms(&request.query, query_language, &analysed);
+        let hits = if request.scope.collections.is_empty() || request.top_k == 0 {
+            Vec::new()
+        } else {
+            self.find(request, &terms, query_language).await?
+        };
+        Ok(SearchResponse {
+            hits,
+            took_ms: started.elapsed().as_millis() as u64,
+            query_language,
+        })
+    }
+
+    async fn find(
+        &self,
+        request: &SearchRequest,
+        terms: &BTreeSet<String>,
+        language: Language,
+    ) -> Result<Vec<Hit>> {
+        let limit = CANDIDATES.max(request.top_k * 2);
+        let (lexical, dense) = self.legs(request, terms, limit).await?;
+        let lexical_rank = ranks(&lexical);
+        let dense_rank = ranks(&dense);
+        let proposed: BTreeSet<ChunkId> = lexical
+            .iter()
+            .chain(&dense)
+            .map(|(chunk, _)| *chunk)
+            .collect();
+        let proposed: Vec<ChunkId> = proposed.into_iter().collect();
+
+        // The last check: what is not current or not in scope ends here, and its score with it.
+        let mut visible = self
+            .database
+            .visible_chunks(&proposed, &request.scope.collections)
+            .await?;
+        if let Some(documents) = &request.scope.documents {
+            visible.retain(|chunk| documents.contains(&chunk.indexed.document));
+        }
+        let lexical_scores = self
+            .complete_lexical(request, terms, lexical, &visible)
+            .await?;
+        let mut candidates: Vec<Candidate> = visible
+            .iter()
+            .enumerate()
+            .map(|(place, chunk)| Candidate {
+                place,
+                lexical: lexical_scores.get(&chunk.indexed.id).copied(),
+                dense: request
+                    .query_embedding
+                    .as_deref()
+                    .map(|query| dot(query, &chunk.indexed.embedding)),
+                score: 0.0,
+            })
+            .collect();
+        fuse::score(&mut candidates, request.mode, language);
+        candidates.sort_by(|left, right| {
+            let ids = || {
+                visible[left.place]
+                    .indexed
+                    .id
+                    .cmp(&visible[right.place].indexed.id)
+            };
+            right.score.total_cmp(&left.score).then_with(ids)
+        });
+        candidates.truncate(request.top_k);
+        Ok(candidates
+            .into_iter()
+            .map(|candidate| {
+                let chunk = &visible[candidate.place];
+                let id = chunk.indexed.id;
+                hit(
+                    chunk,
+                    &candidate,
+                    terms,
+                    lexical_rank.get(&id).copied(),
+                    dense_rank.get(&id).copied(),
+                )
+            })
+            .collect())
+    }
+
+    /// Both legs at the same time, with the same filter.
+    async fn legs(
+        &self,
+        request: &SearchRequest,
+        terms: &BTreeSet<String>,
+        limit: usize,
+    ) -> Result<(Scored, Scored)> {
+        let pair = self.indexes.pair().await;
+        let lexical = {
+            let (pair, terms, scope) = (
+                std::sync::Arc::clone(&pair),
+                terms.clone(),
+                request.scope.clone(),
+            );
+            let wanted = request.mode != Mode::Dense;
+            async move {
+                if !wanted {
+                    return Ok(Vec::new());
+                }
+                let searched =
+                    tokio::task::spawn_blocking(move || pair.lexical.search(&terms, &scope, limit))
+                        .await;
+                searched.unwrap_or(Err(crate::StoreError::Stopped))
+            }
+        };
+        let dense = async {
+            match &request.query_embedding {
+                Some(vector) if request.mode != Mode::Lexical => {
+                    pair.dense.search(vector, &request.scope, limit).await
+                }
+                _ => Ok(Vec::new()),
+            }
+        };
+        tokio::try_join!(lexical, dense)
+    }
+
+    /// BM25 of every candidate, also of those that only the dense leg proposed.
+    async fn complete_lexical(
+        &self,
+        request: &SearchRequest,
+        terms: &BTreeSet<String>,
+        found: Scored,
+        visible: &[VisibleChunk],
+    ) -> Result<HashMap<ChunkId, f32>> {
+        let mut scores: HashMap<ChunkId, f32> = found.into_iter().collect();
+        let missing: Vec<ChunkId> = visible
+            .iter()
+            .map(|chunk| chunk.indexed.id)
+            .filter(|chunk| !scores.contains_key(chunk))
+            .collect();
+        if request.mode == Mode::Hybrid && !missing.is_empty() {
+            let (pair, terms) = (self.indexes.pair().await, terms.clone());
+            let completed =
+                tokio::task::spawn_blocking(move || pair.lexical.scores(&terms, &missing)).await;
+            scores.extend(completed.unwrap_or(Err(crate::StoreError::Stopped))?);
+        }
+        Ok(scores)
+    }
+}
+
+type Scored = Vec<(ChunkId, f32)>;
+
+fn ranks(scored: &Scored) -> HashMap<ChunkId, u32> {
+    scored
+        .iter()
+        .zip(1..)
+        .map(|((chunk, _), rank)| (*chunk, rank))
+        .collect()
+}
+
+/// Cosine, because vectors have length 1.
+fn dot(left: &[f32], right: &[f32]) -> f32 {
+    left.iter()
+        .zip(right)
+        .map(|(left, right)| left * right)
+        .sum()
+}
+
+fn hit(
+    chunk: &VisibleChunk,
+    candidate: &Candidate,
+    terms: &BTreeSet<String>,
+    lexical_rank: Option<u32>,
+    dense_rank: Option<u32>,
+) -> Hit {
+    let indexed = &chunk.indexed;
+    Hit {
+        chunk: indexed.id,
+        document: indexed.document,
+        revision: indexed.revision,
+        title: indexed
+            .title
+            .clone()
+            .unwrap_or_else(|| chunk.file_name.clone()),
+        media_type: chunk.media_type.clone(),
+        highlights: matches(&indexed.text, indexed.language, terms),
+        text: indexed.text.clone(),
+        heading_path: indexed.heading_path.clone(),
+        page: chunk.page,
+        char_start: chunk.char_start,
+        char_end: chunk.char_end,
+        language: indexed.language,
+        score: candidate.score,
+        lexical_score: candidate.lexical,
+        lexical_rank,
+        dense_score: candidate.dense,
+        dense_rank,
+    }
+}

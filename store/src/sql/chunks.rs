@@ -1,0 +1,199 @@
+//! The table `chunks`.
+
+use sqlx::any::AnyRow;
+use sqlx::{Any, AssertSqlSafe, Row as _, Transaction};
+
+use super::{Database, count, id};
+use crate::Result;
+use crate::error::StoreError;
+use crate::ids::{ChunkId, CollectionId, DocumentId, RevisionId};
+use crate::language::Language;
+use crate::revise::NewChunk;
+
+/// Rows in one statement: both databases bound the number of its parameters.
+const ROWS_PER_STATEMENT: usize = 400;
+/// Columns of the table.
+const COLUMNS: usize = 12;
+
+/// A chunk as the indexes need it.
+#[derive(Debug, Clone)]
+pub struct IndexedChunk {
+    pub id: ChunkId,
+    pub revision: RevisionId,
+    pub document: DocumentId,
+    pub collection: CollectionId,
+    pub title: Option<String>,
+    pub heading_path: Vec<String>,
+    pub text: String,
+    pub language: Language,
+    pub embedding: Vec<f32>,
+}
+
+/// A chunk as a search result needs it; only those that may be shown.
+#[derive(Debug, Clone)]
+pub struct VisibleChunk {
+    pub indexed: IndexedChunk,
+    pub file_name: String,
+    pub media_type: String,
+    pub page: Option<u32>,
+    pub char_start: u32,
+    pub char_end: u32,
+}
+
+impl Database {
+    pub async fn insert_chunks(
+        &self,
+        transaction: &mut Transaction<'static, Any>,
+        document: DocumentId,
+        revision: RevisionId,
+        chunks: &[NewChunk],
+    ) -> Result<()> {
+        for part in chunks.chunks(ROWS_PER_STATEMENT) {
+            // Numbered by hand: a query builder for both databases writes `?`, which PostgreSQL does not know.
+            let row = |place: usize| {
+                let first = place * COLUMNS + 1;
+                let places: Vec<String> = (first..first + COLUMNS)
+                    .map(|place| format!("${place}"))
+                    .collect();
+                format!("({})", places.join(", "))
+            };
+            let rows: Vec<String> = (0..part.len()).map(row).collect();
+            let statement = format!(
+                "insert into chunks (id, revision_id, document_id, ordinal, text, heading_path, page, char_start, \
+                 char_end, language, token_count, embedding) values {}",
+                rows.join(", ")
+            );
+            let mut query = sqlx::query(AssertSqlSafe(statement));
+            for chunk in part {
+                let headings = serde_json::to_string(&chunk.heading_path)
+                    .map_err(|error| StoreError::damaged("heading path", error))?;
+                let embedding: Vec<u8> = chunk
+                    .embedding
+                    .iter()
+                    .flat_map(|value| value.to_le_bytes())
+                    .collect();
+                query = query
+                    .bind(ChunkId::derive(revision, chunk.ordinal).to_string())
+                    .bind(revision.to_string())
+                    .bind(document.to_string())
+                    .bind(i64::from(chunk.ordinal))
+                    .bind(chunk.text.clone())
+                    .bind(headings)
+                    .bind(chunk.page.map(i64::from))
+                    .bind(i64::from(chunk.char_start))
+                    .bind(i64::from(chunk.char_end))
+                    .bind(chunk.language.as_str())
+                    .bind(i64::from(chunk.token_count))
+                    .bind(embedding);
+            }
+            query.execute(&mut **transaction).await?;
+        }
+        Ok(())
+    }
+
+    /// The chunks of a revision, for the indexes; none if it has gone.
+    pub async fn indexed_chunks(&self, revision: RevisionId) -> Result<Vec<IndexedChunk>> {
+        let rows = sqlx::query(
+            "select k.id, k.revision_id, k.document_id, r.collection_id, r.title, k.heading_path, k.text, k.language, k.embedding \
+             from chunks k join revisions r on r.id = k.revision_id where k.revision_id = $1 order by k.ordinal",
+        )
+        .bind(revision.to_string())
+        .fetch_all(&self.pool)
+        .await?;
+        rows.iter().map(read_indexed).collect()
+    }
+
+    /// Those of the chunks that belong to the current revision of a document in the collections.
+    pub async fn visible_chunks(
+        &self,
+        chunks: &[ChunkId],
+        collections: &[CollectionId],
+    ) -> Result<Vec<VisibleChunk>> {
+        let mut found = Vec::with_capacity(chunks.len());
+        for part in chunks.chunks(ROWS_PER_STATEMENT) {
+            let places: Vec<String> = (1..=part.len()).map(|place| format!("${place}")).collect();
+            let statement = format!(
+                "select k.id, k.revision_id, k.document_id, r.collection_id, r.title, k.heading_path, k.text, k.language, \
+                 k.embedding, d.file_name, r.media_type, k.page, k.char_start, k.char_end \
+                 from chunks k join revisions r on r.id = k.revision_id \
+                 join documents d on d.id = k.document_id and d.current_revision = k.revision_id \
+                 where k.id in ({})",
+                places.join(", ")
+            );
+            let mut query = sqlx::query(AssertSqlSafe(statement));
+            for chunk in part {
+                query = query.bind(chunk.to_string());
+            }
+            for row in &query.fetch_all(&self.pool).await? {
+                let indexed = read_indexed(row)?;
+                if !collections.contains(&indexed.collection) {
+                    continue;
+                }
+                let page: Option<i64> = row.try_get("page")?;
+                let (char_start, char_end): (i64, i64) =
+                    (row.try_get("char_start")?, row.try_get("char_end")?);
+                found.push(VisibleChunk {
+                    indexed,
+                    file_name: row.try_get("file_name")?,
+                    media_type: row.try_get("media_type")?,
+                    page: page.map(|page| page as u32),
+                    char_start: char_start as u32,
+                    char_end: char_end as u32,
+                });
+            }
+        }
+        Ok(found)
+    }
+
+    /// Chunks of each current revision.
+    pub async fn chunk_counts(&self) -> Result<Vec<(RevisionId, DocumentId, u64)>> {
+        let rows = sqlx::query(
+            "select d.current_revision as id, d.id as document_id, \
+             (select count(*) from chunks k where k.revision_id = d.current_revision) as chunks \
+             from documents d where d.current_revision is not null order by d.id",
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        rows.iter()
+            .map(|row| {
+                let chunks: i64 = row.try_get("chunks")?;
+                Ok((id(row, "id")?, id(row, "document_id")?, chunks as u64))
+            })
+            .collect()
+    }
+
+    pub async fn chunks_of(
+        &self,
+        transaction: &mut Transaction<'static, Any>,
+        document: DocumentId,
+    ) -> Result<u64> {
+        let row = sqlx::query("select count(*) from chunks where document_id = $1")
+            .bind(document.to_string())
+            .fetch_one(&mut **transaction)
+            .await?;
+        count(&row)
+    }
+}
+
+fn read_indexed(row: &AnyRow) -> Result<IndexedChunk> {
+    let headings: String = row.try_get("heading_path")?;
+    let language: String = row.try_get("language")?;
+    let embedding: Vec<u8> = row.try_get("embedding")?;
+    Ok(IndexedChunk {
+        id: id(row, "id")?,
+        revision: id(row, "revision_id")?,
+        document: id(row, "document_id")?,
+        collection: id(row, "collection_id")?,
+        title: row.try_get("title")?,
+        heading_path: serde_json::from_str(&headings)
+            .map_err(|error| StoreError::damaged("heading path", error))?,
+        text: row.try_get("text")?,
+        language: Language::parse(&language),
+        embedding: embedding
+            .as_chunks::<4>()
+            .0
+            .iter()
+            .map(|bytes| f32::from_le_bytes(*bytes))
+            .collect(),
+    })
+}

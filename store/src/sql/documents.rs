@@ -1,0 +1,317 @@
+//! The table `documents`.
+
+use sqlx::any::AnyRow;
+use sqlx::{Any, AssertSqlSafe, Row as _, Transaction};
+
+use super::{Database, id, now_ms};
+use crate::Result;
+use crate::document::{Counts, Document, DocumentFilter, NewDocument, Page, Stage, Status};
+use crate::error::StoreError;
+use crate::ids::{CollectionId, DocumentId};
+use crate::job::ErrorRecord;
+use crate::language::Language;
+
+const COLUMNS: &str = "d.id, c.name as collection, d.source_uri, d.file_name, d.title, d.media_type, d.bytes, \
+     d.sha256, d.status, d.stage, d.progress_done, d.progress_total, d.current_revision, d.page_count, \
+     d.chunk_count, d.language, d.error_code, d.error_message, d.error_hint, d.warnings, d.created_at, d.updated_at";
+
+/// What a decision about new bytes needs to know of a document.
+#[derive(Debug, Clone)]
+pub struct Known {
+    pub id: DocumentId,
+    pub sha256: String,
+    pub status: String,
+}
+
+impl Database {
+    pub async fn document(&self, document: DocumentId) -> Result<Document> {
+        let statement = format!(
+            "select {COLUMNS} from documents d join collections c on c.id = d.collection_id where d.id = $1"
+        );
+        let row = sqlx::query(AssertSqlSafe(statement))
+            .bind(document.to_string())
+            .fetch_optional(&self.pool)
+            .await?;
+        read(&row.ok_or_else(|| StoreError::NoSuchDocument(document.to_string()))?)
+    }
+
+    /// Newest first; the cursor is the place of the last item.
+    pub async fn documents(&self, filter: &DocumentFilter) -> Result<Page<Document>> {
+        let (cursor_at, cursor_id) = match &filter.cursor {
+            Some(cursor) => parse_cursor(cursor)?,
+            None => (i64::MAX, String::new()),
+        };
+        let limit = filter.limit.clamp(1, 1000);
+        let statement = format!(
+            "select {COLUMNS} from documents d join collections c on c.id = d.collection_id \
+             where ($1 = '' or c.name = $1) and ($2 = '' or d.status = $2) \
+             and ($3 = '' or lower(coalesce(d.title, '') || ' ' || d.file_name) like $3) \
+             and (d.created_at < $4 or (d.created_at = $4 and d.id < $5)) \
+             order by d.created_at desc, d.id desc limit $6"
+        );
+        let contains = filter
+            .contains
+            .as_deref()
+            .map(|text| format!("%{}%", text.to_lowercase().replace('%', " ")));
+        let rows = sqlx::query(AssertSqlSafe(statement))
+            .bind(filter.collection.clone().unwrap_or_default())
+            .bind(filter.status.map_or("", Status::as_str))
+            .bind(contains.unwrap_or_default())
+            .bind(cursor_at)
+            .bind(cursor_id)
+            .bind(i64::from(limit) + 1)
+            .fetch_all(&self.pool)
+            .await?;
+        let mut items = rows.iter().map(read).collect::<Result<Vec<_>>>()?;
+        let more = items.len() > limit as usize;
+        items.truncate(limit as usize);
+        let next_cursor = items
+            .last()
+            .filter(|_| more)
+            .map(|last| format!("{}.{}", last.created_at_ms, last.id));
+        Ok(Page { items, next_cursor })
+    }
+
+    pub async fn counts(&self) -> Result<Counts> {
+        let rows = sqlx::query("select status, count(*), cast(coalesce(sum(chunk_count), 0) as bigint) from documents group by status")
+            .fetch_all(&self.pool)
+            .await?;
+        let mut counts = Counts::default();
+        for row in &rows {
+            let status: String = row.try_get(0)?;
+            let (documents, chunks): (i64, i64) = (row.try_get(1)?, row.try_get(2)?);
+            counts.chunks += chunks as u64;
+            match Status::parse(&status) {
+                Some(Status::Ready) => counts.ready += documents as u64,
+                Some(Status::Failed) => counts.failed += documents as u64,
+                _ => counts.processing += documents as u64,
+            }
+        }
+        Ok(counts)
+    }
+
+    pub async fn known(
+        &self,
+        transaction: &mut Transaction<'static, Any>,
+        document: DocumentId,
+    ) -> Result<Option<Known>> {
+        let row = sqlx::query("select id, sha256, status from documents where id = $1")
+            .bind(document.to_string())
+            .fetch_optional(&mut **transaction)
+            .await?;
+        row.as_ref().map(read_known).transpose()
+    }
+
+    /// Another document of the collection with the same bytes that did not fail.
+    pub async fn twin(
+        &self,
+        transaction: &mut Transaction<'static, Any>,
+        collection: CollectionId,
+        sha256: &str,
+    ) -> Result<Option<Known>> {
+        let row = sqlx::query(
+            "select id, sha256, status from documents \
+             where collection_id = $1 and sha256 = $2 and status <> 'failed' order by created_at limit 1",
+        )
+        .bind(collection.to_string())
+        .bind(sha256)
+        .fetch_optional(&mut **transaction)
+        .await?;
+        row.as_ref().map(read_known).transpose()
+    }
+
+    /// Puts the document into the queue, and gives the generation that the new bytes are.
+    pub async fn upsert_document(
+        &self,
+        transaction: &mut Transaction<'static, Any>,
+        document: DocumentId,
+        collection: CollectionId,
+        new: &NewDocument,
+    ) -> Result<i64> {
+        let row = sqlx::query(
+            "insert into documents (id, collection_id, source_uri, file_name, bytes, sha256, generation, status, stage, created_at, updated_at) \
+             values ($1, $2, $3, $4, $5, $6, 1, 'queued', 'queued', $7, $7) \
+             on conflict (id) do update set file_name = excluded.file_name, bytes = excluded.bytes, \
+             sha256 = excluded.sha256, generation = documents.generation + 1, status = 'queued', stage = 'queued', \
+             progress_done = null, progress_total = null, error_code = null, error_message = null, \
+             error_hint = null, updated_at = excluded.updated_at returning generation",
+        )
+        .bind(document.to_string())
+        .bind(collection.to_string())
+        .bind(&new.source_uri)
+        .bind(&new.file_name)
+        .bind(new.bytes as i64)
+        .bind(&new.sha256)
+        .bind(now_ms())
+        .fetch_one(&mut **transaction)
+        .await?;
+        Ok(row.try_get(0)?)
+    }
+
+    /// Whether the document still wants this generation.
+    pub async fn set_stage(
+        &self,
+        document: DocumentId,
+        generation: i64,
+        stage: Stage,
+        progress: Option<(u64, u64)>,
+    ) -> Result<bool> {
+        let updated = sqlx::query(
+            "update documents set status = 'processing', stage = $1, progress_done = $2, progress_total = $3, updated_at = $4 \
+             where id = $5 and generation = $6",
+        )
+        .bind(stage.as_str())
+        .bind(progress.map(|(done, _)| done as i64))
+        .bind(progress.map(|(_, total)| total as i64))
+        .bind(now_ms())
+        .bind(document.to_string())
+        .bind(generation)
+        .execute(&self.pool)
+        .await?;
+        Ok(updated.rows_affected() == 1)
+    }
+
+    /// Back to the queue, to be tried again.
+    pub async fn requeue_document(
+        &self,
+        transaction: &mut Transaction<'static, Any>,
+        document: DocumentId,
+    ) -> Result<()> {
+        sqlx::query(
+            "update documents set status = 'queued', stage = 'queued', progress_done = null, progress_total = null, updated_at = $1 where id = $2",
+        )
+        .bind(now_ms())
+        .bind(document.to_string())
+        .execute(&mut **transaction)
+        .await?;
+        Ok(())
+    }
+
+    pub async fn fail_document(
+        &self,
+        transaction: &mut Transaction<'static, Any>,
+        document: DocumentId,
+        error: &ErrorRecord,
+    ) -> Result<()> {
+        sqlx::query(
+            "update documents set status = 'failed', stage = null, progress_done = null, progress_total = null, \
+             error_code = $1, error_message = $2, error_hint = $3, updated_at = $4 where id = $5",
+        )
+        .bind(&error.code)
+        .bind(&error.message)
+        .bind(&error.hint)
+        .bind(now_ms())
+        .bind(document.to_string())
+        .execute(&mut **transaction)
+        .await?;
+        Ok(())
+    }
+
+    pub async fn delete_document(
+        &self,
+        transaction: &mut Transaction<'static, Any>,
+        document: DocumentId,
+    ) -> Result<()> {
+        sqlx::query("delete from documents where id = $1")
+            .bind(document.to_string())
+            .execute(&mut **transaction)
+            .await?;
+        Ok(())
+    }
+
+    /// Whether a document names these bytes as its newest.
+    pub async fn document_needs(
+        &self,
+        transaction: &mut Transaction<'static, Any>,
+        sha256: &str,
+    ) -> Result<bool> {
+        let row = sqlx::query("select 1 from documents where sha256 = $1 limit 1")
+            .bind(sha256)
+            .fetch_optional(&mut **transaction)
+            .await?;
+        Ok(row.is_some())
+    }
+
+    /// The languages of the documents in some collections.
+    pub async fn languages(&self, collections: &[CollectionId]) -> Result<Vec<Language>> {
+        let rows = sqlx::query(
+            "select distinct collection_id, language from documents where language is not null",
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        let mut languages = Vec::new();
+        for row in &rows {
+            let collection: CollectionId = id(row, "collection_id")?;
+            let code: String = row.try_get("language")?;
+            let language = Language::parse(&code);
+            if collections.contains(&collection) && !languages.contains(&language) {
+                languages.push(language);
+            }
+        }
+        languages.sort_unstable();
+        Ok(languages)
+    }
+}
+
+fn parse_cursor(cursor: &str) -> Result<(i64, String)> {
+    let (at, id) = cursor.split_once('.').ok_or(StoreError::Cursor)?;
+    let id: DocumentId = id.parse().map_err(|_| StoreError::Cursor)?;
+    Ok((at.parse().map_err(|_| StoreError::Cursor)?, id.to_string()))
+}
+
+fn read_known(row: &AnyRow) -> Result<Known> {
+    Ok(Known {
+        id: id(row, "id")?,
+        sha256: row.try_get("sha256")?,
+        status: row.try_get("status")?,
+    })
+}
+
+fn read(row: &AnyRow) -> Result<Document> {
+    let status: String = row.try_get("status")?;
+    let current: Option<String> = row.try_get("current_revision")?;
+    let language: Option<String> = row.try_get("language")?;
+    let (bytes, chunk_count): (i64, i64) = (row.try_get("bytes")?, row.try_get("chunk_count")?);
+    let pages: Option<i64> = row.try_get("page_count")?;
+    let (done, total): (Option<i64>, Option<i64>) = (
+        row.try_get("progress_done")?,
+        row.try_get("progress_total")?,
+    );
+    let code: Option<String> = row.try_get("error_code")?;
+    let error = match code {
+        Some(code) => {
+            let (message, hint): (Option<String>, Option<String>) =
+                (row.try_get("error_message")?, row.try_get("error_hint")?);
+            Some((code, message.unwrap_or_default(), hint.unwrap_or_default()))
+        }
+        None => None,
+    };
+    Ok(Document {
+        id: id(row, "id")?,
+        collection: row.try_get("collection")?,
+        source_uri: row.try_get("source_uri")?,
+        file_name: row.try_get("file_name")?,
+        title: row.try_get("title")?,
+        media_type: row.try_get("media_type")?,
+        bytes: bytes as u64,
+        sha256: row.try_get("sha256")?,
+        status: Status::parse(&status).ok_or_else(|| StoreError::damaged("status", &status))?,
+        stage: row.try_get("stage")?,
+        progress: done
+            .zip(total)
+            .map(|(done, total)| (done as u64, total as u64)),
+        current_revision: current
+            .map(|text| {
+                text.parse()
+                    .map_err(|error| StoreError::damaged("id", error))
+            })
+            .transpose()?,
+        page_count: pages.map(|pages| pages as u32),
+        chunk_count: chunk_count as u32,
+        language: language.as_deref().map(Language::parse),
+        error,
+        warnings: row.try_get("warnings")?,
+        created_at_ms: row.try_get("created_at")?,
+        updated_at_ms: row.try_get("updated_at")?,
+    })
+}

@@ -1,0 +1,145 @@
+//! Every SQL statement of the product, one file per table. The statements are the same on `SQLite` and
+//! Postgres; where a database must do something of its own, a function here says which.
+
+pub mod answers;
+pub mod changes;
+pub mod chunks;
+pub mod collections;
+pub mod documents;
+pub mod jobs;
+pub mod revisions;
+
+use std::path::Path;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use sqlx::any::{AnyPoolOptions, AnyRow, install_default_drivers};
+use sqlx::{Any, AnyPool, Executor as _, Row as _, Transaction};
+
+use crate::Result;
+use crate::error::StoreError;
+
+static SQLITE: sqlx::migrate::Migrator = sqlx::migrate!("./migrations/sqlite");
+static POSTGRES: sqlx::migrate::Migrator = sqlx::migrate!("./migrations/postgres");
+
+/// The truth. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Database {
+    pub pool: AnyPool,
+    kind: Kind,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Sqlite,
+    Postgres,
+}
+
+impl Database {
+    /// Connects and brings the schema up to date.
+    pub async fn open(data_dir: &Path, url: Option<&str>) -> Result<Self> {
+        install_default_drivers();
+        let file = data_dir.join("terroir.sqlite");
+        let (url, kind) = match url {
+            Some(url) => (url.to_owned(), Kind::Postgres),
+            None => (
+                format!("sqlite://{}?mode=rwc", file.display()),
+                Kind::Sqlite,
+            ),
+        };
+        let pool = AnyPoolOptions::new()
+            .max_connections(8)
+            .acquire_timeout(Duration::from_secs(30))
+            .after_connect(move |connection, _| {
+                Box::pin(async move {
+                    if kind == Kind::Sqlite {
+                        // WAL with synchronous=normal survives a crash of the process; a loss of power may
+                        // undo the last transactions, and never damages the file.
+                        connection
+                            .execute(
+                                "pragma journal_mode = wal; pragma synchronous = normal; \
+                                 pragma busy_timeout = 20000; pragma foreign_keys = on",
+                            )
+                            .await?;
+                    }
+                    Ok(())
+                })
+            })
+            .connect(&url)
+            .await?;
+        let database = Self { pool, kind };
+        let migrator = match kind {
+            Kind::Sqlite => &SQLITE,
+            Kind::Postgres => &POSTGRES,
+        };
+        migrator.run(&database.pool).await?;
+        Ok(database)
+    }
+
+    pub fn is_shared(&self) -> bool {
+        self.kind == Kind::Postgres
+    }
+
+    /// A transaction that will write. `SQLite` takes its write lock now: taken later, it could fail.
+    pub async fn begin(&self) -> Result<Transaction<'static, Any>> {
+        Ok(match self.kind {
+            Kind::Sqlite => self.pool.begin_with("begin immediate").await?,
+            Kind::Postgres => self.pool.begin().await?,
+        })
+    }
+
+    /// Rows that others hold are passed over, where several processes share the database.
+    fn skip_locked(&self) -> &'static str {
+        match self.kind {
+            Kind::Sqlite => "",
+            Kind::Postgres => "for update skip locked",
+        }
+    }
+
+    /// Lets only one transaction at a time add to `changes`, until it ends: the order of the sequence is
+    /// then the order in which changes become visible, and a follower can't miss one.
+    async fn order_changes(&self, transaction: &mut Transaction<'static, Any>) -> Result<()> {
+        if self.kind == Kind::Postgres {
+            sqlx::query("select pg_advisory_xact_lock(7305809)")
+                .execute(&mut **transaction)
+                .await?;
+        }
+        Ok(())
+    }
+
+    pub async fn ping(&self) -> Result<()> {
+        sqlx::query("select 1").execute(&self.pool).await?;
+        Ok(())
+    }
+
+    /// The value kept under `key`; keeps `value` if there is none yet.
+    pub async fn meta_or_set(&self, key: &str, value: &str) -> Result<String> {
+        sqlx::query("insert into meta (key, value) values ($1, $2) on conflict (key) do nothing")
+            .bind(key)
+            .bind(value)
+            .execute(&self.pool)
+            .await?;
+        let row = sqlx::query("select value from meta where key = $1")
+            .bind(key)
+            .fetch_one(&self.pool)
+            .await?;
+        Ok(row.try_get(0)?)
+    }
+}
+
+pub fn now_ms() -> i64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |elapsed| elapsed.as_millis() as i64)
+}
+
+/// An id out of a text column.
+fn id<T: std::str::FromStr<Err = uuid::Error>>(row: &AnyRow, column: &str) -> Result<T> {
+    let text: String = row.try_get(column)?;
+    text.parse()
+        .map_err(|error| StoreError::damaged("id", error))
+}
+
+fn count(row: &AnyRow) -> Result<u64> {
+    let count: i64 = row.try_get(0)?;
+    Ok(count as u64)
+}

@@ -1,0 +1,133 @@
+//! The table `revisions`, and which of them is current.
+
+use sqlx::{Any, Row as _, Transaction};
+
+use super::{Database, id, now_ms};
+use crate::Result;
+use crate::ids::{DocumentId, RevisionId};
+use crate::job::Job;
+use crate::language::Language;
+use crate::revise::{NewRevision, Revision};
+
+impl Database {
+    pub async fn insert_revision(
+        &self,
+        transaction: &mut Transaction<'static, Any>,
+        revision: RevisionId,
+        job: &Job,
+        new: &NewRevision,
+    ) -> Result<()> {
+        sqlx::query(
+            "insert into revisions (id, document_id, collection_id, sha256, media_type, title, text, structure, created_at) \
+             select $1, d.id, d.collection_id, $2, $3, $4, $5, $6, $7 from documents d where d.id = $8",
+        )
+        .bind(revision.to_string())
+        .bind(&job.sha256)
+        .bind(&new.media_type)
+        .bind(&new.title)
+        .bind(&new.text)
+        .bind(new.structure.clone())
+        .bind(now_ms())
+        .bind(job.document.to_string())
+        .execute(&mut **transaction)
+        .await?;
+        Ok(())
+    }
+
+    pub async fn delete_revision(
+        &self,
+        transaction: &mut Transaction<'static, Any>,
+        revision: RevisionId,
+    ) -> Result<u64> {
+        let chunks = sqlx::query("delete from chunks where revision_id = $1")
+            .bind(revision.to_string())
+            .execute(&mut **transaction)
+            .await?;
+        sqlx::query("delete from revisions where id = $1")
+            .bind(revision.to_string())
+            .execute(&mut **transaction)
+            .await?;
+        Ok(chunks.rows_affected())
+    }
+
+    pub async fn revisions_of(
+        &self,
+        transaction: &mut Transaction<'static, Any>,
+        document: DocumentId,
+    ) -> Result<Vec<(RevisionId, String)>> {
+        let rows = sqlx::query("select id, sha256 from revisions where document_id = $1")
+            .bind(document.to_string())
+            .fetch_all(&mut **transaction)
+            .await?;
+        rows.iter()
+            .map(|row| Ok((id(row, "id")?, row.try_get("sha256")?)))
+            .collect()
+    }
+
+    /// Makes the revision the one that searches find, and the document ready.
+    pub async fn make_current(
+        &self,
+        transaction: &mut Transaction<'static, Any>,
+        revision: RevisionId,
+        job: &Job,
+        new: &NewRevision,
+        language: Language,
+    ) -> Result<()> {
+        sqlx::query(
+            "update documents set current_revision = $1, status = 'ready', stage = null, progress_done = null, \
+             progress_total = null, title = $2, media_type = $3, page_count = $4, chunk_count = $5, language = $6, \
+             warnings = $7, error_code = null, error_message = null, error_hint = null, updated_at = $8 where id = $9",
+        )
+        .bind(revision.to_string())
+        .bind(&new.title)
+        .bind(&new.media_type)
+        .bind(new.page_count.map(i64::from))
+        .bind(new.chunks.len() as i64)
+        .bind(language.as_str())
+        .bind(&new.warnings)
+        .bind(now_ms())
+        .bind(job.document.to_string())
+        .execute(&mut **transaction)
+        .await?;
+        Ok(())
+    }
+
+    /// A revision with its text, if it is there.
+    pub async fn revision(&self, revision: RevisionId) -> Result<Option<Revision>> {
+        let row = sqlx::query("select id, document_id, media_type, title, text, structure, sha256 from revisions where id = $1")
+            .bind(revision.to_string())
+            .fetch_optional(&self.pool)
+            .await?;
+        let Some(row) = row else { return Ok(None) };
+        Ok(Some(Revision {
+            id: id(&row, "id")?,
+            document: id(&row, "document_id")?,
+            media_type: row.try_get("media_type")?,
+            title: row.try_get("title")?,
+            text: row.try_get("text")?,
+            structure: row.try_get("structure")?,
+            sha256: row.try_get("sha256")?,
+        }))
+    }
+
+    /// Every revision, current or about to be.
+    pub async fn all_revisions(&self) -> Result<Vec<RevisionId>> {
+        let rows = sqlx::query("select id from revisions order by id")
+            .fetch_all(&self.pool)
+            .await?;
+        rows.iter().map(|row| id(row, "id")).collect()
+    }
+
+    /// Whether a revision that is kept was made of these bytes.
+    pub async fn revision_needs(
+        &self,
+        transaction: &mut Transaction<'static, Any>,
+        sha256: &str,
+    ) -> Result<bool> {
+        let row = sqlx::query("select 1 from revisions where sha256 = $1 limit 1")
+            .bind(sha256)
+            .fetch_optional(&mut **transaction)
+            .await?;
+        Ok(row.is_some())
+    }
+}

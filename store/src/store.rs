@@ -1,0 +1,321 @@
+//! The store as a whole: opened once, shared by handle.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::broadcast;
+
+use crate::Result;
+use crate::blobs::Blobs;
+use crate::document::{Counts, Document, DocumentFilter, Enqueued, NewDocument, Page, Removed};
+use crate::error::StoreError;
+use crate::ids::{CollectionId, DocumentId, RevisionId};
+use crate::index_set::{Indexes, Reindexed};
+use crate::job::Job;
+use crate::lock::FolderLock;
+use crate::revise::Revision;
+use crate::search::Scope;
+use crate::sql::Database;
+use crate::sql::changes::ChangeKind;
+
+/// Listeners that fall behind by this much miss events, and are told so.
+const EVENT_CAPACITY: usize = 1024;
+
+#[derive(Debug, Clone)]
+pub struct StoreOptions {
+    pub data_dir: PathBuf,
+    /// Postgres; `SQLite` in `data_dir` if left out.
+    pub database_url: Option<String>,
+    /// A Qdrant server's gRPC address; the embedded engine if left out.
+    pub qdrant_url: Option<String>,
+    pub qdrant_api_key: Option<String>,
+    /// Length of a vector.
+    pub dimensions: usize,
+    /// Of the weights that make the vectors.
+    pub model_sha256: String,
+}
+
+#[derive(Debug, Clone)]
+pub struct Collection {
+    pub id: CollectionId,
+    pub name: String,
+    pub documents: u64,
+    pub created_at_ms: i64,
+}
+
+/// Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Store {
+    pub(crate) database: Database,
+    pub(crate) indexes: Arc<Indexes>,
+    pub(crate) blobs: Blobs,
+    events: broadcast::Sender<DocumentId>,
+    /// Length of a vector.
+    dimensions: usize,
+}
+
+impl Store {
+    /// Opens everything, and brings the indexes to where the database is.
+    pub async fn open(options: StoreOptions) -> Result<Self> {
+        fs_err::create_dir_all(&options.data_dir)?;
+        let lock = FolderLock::take(&options.data_dir)?;
+        let database = Database::open(&options.data_dir, options.database_url.as_deref()).await?;
+        let stored = database
+            .meta_or_set("embedding_model_sha256", &options.model_sha256)
+            .await?;
+        if stored != options.model_sha256 {
+            return Err(StoreError::OtherModel {
+                stored,
+                configured: options.model_sha256,
+            });
+        }
+        database.create_collection("default").await?;
+        if !database.is_shared() {
+            database.free_all_leases().await?;
+        }
+        let indexes = Arc::new(Indexes::open(&options, database.clone(), lock).await?);
+        let last = database.last_change().await?;
+        indexes.catch_up(last).await?;
+        indexes.follow();
+        let (events, _) = broadcast::channel(EVENT_CAPACITY);
+        Ok(Self {
+            blobs: Blobs::open(&options.data_dir)?,
+            database,
+            indexes,
+            events,
+            dimensions: options.dimensions,
+        })
+    }
+
+    /// Writes out what the indexes hold and ends their threads.
+    pub async fn close(&self) {
+        if let Err(error) = self.indexes.close().await {
+            tracing::error!(%error, "the indexes could not be closed; they catch up at the next start");
+        }
+        self.database.pool.close().await;
+    }
+
+    /// A vector of another length or with a number that is none would stop the index that follows.
+    pub(crate) fn check_vector(&self, vector: &[f32]) -> Result<()> {
+        if vector.len() == self.dimensions && vector.iter().all(|value| value.is_finite()) {
+            return Ok(());
+        }
+        Err(StoreError::Vector {
+            expected: self.dimensions,
+        })
+    }
+
+    pub async fn ping(&self) -> Result<()> {
+        self.database.ping().await
+    }
+
+    pub fn blobs(&self) -> &Blobs {
+        &self.blobs
+    }
+
+    /// Ids of documents whose state changed in this process.
+    pub fn subscribe(&self) -> broadcast::Receiver<DocumentId> {
+        self.events.subscribe()
+    }
+
+    pub(crate) fn changed(&self, document: DocumentId) {
+        // Nobody listens: nothing to say.
+        let _ = self.events.send(document);
+    }
+
+    pub async fn collections(&self) -> Result<Vec<Collection>> {
+        self.database.collections().await
+    }
+
+    pub async fn create_collection(&self, name: &str) -> Result<()> {
+        let length = name.chars().count();
+        if !(1..=100).contains(&length) || name.chars().any(char::is_control) || name.trim() != name
+        {
+            return Err(StoreError::Name);
+        }
+        if self.database.create_collection(name).await? {
+            Ok(())
+        } else {
+            Err(StoreError::Exists(name.to_owned()))
+        }
+    }
+
+    /// What may be searched: one collection by name, or all of them.
+    pub async fn scope(&self, collection: Option<&str>) -> Result<Scope> {
+        let collections = match collection {
+            Some(name) => vec![self.database.collection_id(name).await?],
+            None => self
+                .collections()
+                .await?
+                .into_iter()
+                .map(|collection| collection.id)
+                .collect(),
+        };
+        Ok(Scope {
+            collections,
+            documents: None,
+        })
+    }
+
+    /// Puts a document into the queue, unless the same bytes are there already.
+    pub async fn enqueue(&self, new: &NewDocument) -> Result<Enqueued> {
+        let collection = self.database.collection_id(&new.collection).await?;
+        let document = DocumentId::derive(collection, &new.source_uri);
+        let mut transaction = self.database.begin().await?;
+        let known = self.database.known(&mut transaction, document).await?;
+        let same = known
+            .as_ref()
+            .filter(|known| known.sha256 == new.sha256 && known.status != "failed");
+        let twin = match (same, &known) {
+            (Some(same), _) => Some(same.clone()),
+            // A document that exists takes its new bytes, whoever else has them.
+            (None, Some(_)) => None,
+            (None, None) => {
+                self.database
+                    .twin(&mut transaction, collection, &new.sha256)
+                    .await?
+            }
+        };
+        if let Some(twin) = twin {
+            transaction.rollback().await?;
+            return Ok(Enqueued::Duplicate { document: twin.id });
+        }
+        // Asked under the write lock: nobody can drop the bytes between this and the job that needs them.
+        if !self.blobs.path(&new.sha256).exists() {
+            transaction.rollback().await?;
+            return Err(StoreError::NoSuchBlob(new.sha256.clone()));
+        }
+        let generation = self
+            .database
+            .upsert_document(&mut transaction, document, collection, new)
+            .await?;
+        let job = self
+            .database
+            .insert_job(&mut transaction, document, generation, new)
+            .await?;
+        transaction.commit().await?;
+        self.changed(document);
+        Ok(Enqueued::Queued { document, job })
+    }
+
+    /// Takes the next job for as long as `lease`.
+    pub async fn claim_job(&self, worker: &str, lease: Duration) -> Result<Option<Job>> {
+        self.database.claim_job(worker, lease).await
+    }
+
+    /// Extends a lease; `JobLost` means: stop working on it.
+    pub async fn heartbeat(&self, job: &Job, lease: Duration) -> Result<()> {
+        self.database.extend_lease(job, lease).await
+    }
+
+    pub async fn document(&self, document: DocumentId) -> Result<Document> {
+        self.database.document(document).await
+    }
+
+    /// The document that a source's address stands for.
+    pub async fn document_by_source(&self, collection: &str, source_uri: &str) -> Result<Document> {
+        let collection = self.database.collection_id(collection).await?;
+        self.database
+            .document(DocumentId::derive(collection, source_uri))
+            .await
+    }
+
+    pub async fn documents(&self, filter: &DocumentFilter) -> Result<Page<Document>> {
+        self.database.documents(filter).await
+    }
+
+    pub async fn counts(&self) -> Result<Counts> {
+        self.database.counts().await
+    }
+
+    pub async fn revision(&self, revision: RevisionId) -> Result<Option<Revision>> {
+        self.database.revision(revision).await
+    }
+
+    /// Takes a document out of database, indexes and originals, in whatever state it is.
+    pub async fn remove_document(&self, document: DocumentId) -> Result<Removed> {
+        let before = self.indexes.count_document(document).await?;
+        let mut transaction = self.database.begin().await?;
+        let known = self.database.known(&mut transaction, document).await?;
+        let known = known.ok_or_else(|| StoreError::NoSuchDocument(document.to_string()))?;
+        self.database
+            .cancel_jobs(&mut transaction, document)
+            .await?;
+        let chunks = self.database.chunks_of(&mut transaction, document).await?;
+        let mut blobs = vec![known.sha256];
+        let mut sequence = 0;
+        for (revision, sha256) in self
+            .database
+            .revisions_of(&mut transaction, document)
+            .await?
+        {
+            self.database
+                .delete_revision(&mut transaction, revision)
+                .await?;
+            sequence = self
+                .database
+                .insert_change(&mut transaction, ChangeKind::Remove, revision)
+                .await?;
+            blobs.push(sha256);
+        }
+        self.database
+            .delete_document(&mut transaction, document)
+            .await?;
+        transaction.commit().await?;
+        self.changed(document);
+
+        self.indexes.catch_up(sequence).await?;
+        let after = self.indexes.count_document(document).await?;
+        let mut blob = false;
+        for sha256 in blobs {
+            blob |= self.drop_blob_if_unused(&sha256).await?;
+        }
+        Ok(Removed {
+            chunks,
+            lexical: before.0.saturating_sub(after.0),
+            dense: before.1.saturating_sub(after.1),
+            blob,
+        })
+    }
+
+    /// Whether the blob went: it stays while a document, a revision or a job needs it.
+    pub(crate) async fn drop_blob_if_unused(&self, sha256: &str) -> Result<bool> {
+        // Holding the write lock: nothing can start to need the blob meanwhile.
+        let mut transaction = self.database.begin().await?;
+        let needed = self
+            .database
+            .document_needs(&mut transaction, sha256)
+            .await?
+            || self
+                .database
+                .revision_needs(&mut transaction, sha256)
+                .await?
+            || self.database.job_needs(&mut transaction, sha256).await?;
+        let removed = if needed {
+            false
+        } else {
+            self.blobs.remove(sha256)?
+        };
+        transaction.rollback().await?;
+        Ok(removed)
+    }
+
+    /// Builds both indexes anew from the database, beside those in use, and switches.
+    pub async fn reindex(&self) -> Result<Reindexed> {
+        self.indexes.rebuild().await
+    }
+
+    /// Keeps an answer as it was given.
+    pub async fn keep_answer(
+        &self,
+        id: &str,
+        question: &str,
+        collection: Option<&str>,
+        body: &str,
+    ) -> Result<()> {
+        self.database
+            .insert_answer(id, question, collection, body)
+            .await
+    }
+}

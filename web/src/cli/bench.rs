@@ -1,0 +1,78 @@
+//! `bench`: speed of the models on this machine.
+
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use clap::{Subcommand, ValueEnum};
+use terroir_embed::{Encoder, EncoderOptions, ModelStore};
+
+use super::print_json;
+use crate::config::Settings;
+
+#[derive(Debug, Subcommand)]
+pub enum BenchCommand {
+    /// Passages and tokens per second of the embedding model
+    Embed {
+        /// A text file, one passage per line
+        #[arg(long, value_name = "LINES.txt")]
+        input: PathBuf,
+        #[arg(long, default_value_t = 1)]
+        threads: usize,
+    },
+    /// Tokens per second of the generating model, reading and writing
+    Generate {
+        /// A model's name; the configured one if left out
+        #[arg(long, value_name = "NAME")]
+        model: Option<String>,
+        #[arg(long, default_value_t = 512)]
+        prompt_tokens: usize,
+        #[arg(long, default_value_t = 64)]
+        output_tokens: usize,
+        #[arg(long, default_value_t = 1)]
+        threads: usize,
+        #[arg(long, value_enum, default_value = "cpu")]
+        device: Device,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Device {
+    Cpu,
+    Cuda,
+}
+
+pub fn bench(settings: &Settings, command: &BenchCommand, json: bool) -> anyhow::Result<()> {
+    let models = ModelStore::open(&settings.models_dir())?;
+    match command {
+        BenchCommand::Embed { input, threads } => {
+            let text = fs_err::read_to_string(input)?;
+            let lines: Vec<String> = text.lines().filter(|line| !line.trim().is_empty()).map(str::to_owned).collect();
+            anyhow::ensure!(!lines.is_empty(), "{} has no lines", input.display());
+            let options = EncoderOptions { threads: *threads, ..EncoderOptions::default() };
+            let encoder = Encoder::open(&models.files(&settings.models.embed)?, options)?;
+            let measured = terroir_embed::bench::bench(&encoder, &lines)?;
+            if json {
+                return print_json(&measured);
+            }
+            println!(
+                "{:.1} passages/s, {:.0} tokens/s on {threads} threads ({} passages, {:.1} s)",
+                measured.passages_per_s, measured.tokens_per_s, measured.passages, measured.wall_seconds
+            );
+            Ok(())
+        }
+        BenchCommand::Generate { model, prompt_tokens, output_tokens, threads, device } => {
+            anyhow::ensure!(*device == Device::Cpu, "this build runs models on the CPU only");
+            let name = model.as_ref().unwrap_or(&settings.models.generate);
+            let files = models.files(name).context("opening the generating model")?;
+            let measured = terroir_generate::bench::bench(&files, *prompt_tokens, *output_tokens, *threads)?;
+            if json {
+                return print_json(&measured);
+            }
+            println!(
+                "prefill {:.0} tokens/s, decode {:.0} tokens/s on {threads} threads",
+                measured.prefill_tokens_per_s, measured.decode_tokens_per_s
+            );
+            Ok(())
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! What the routes ask of the service: scope, search, quotes and their places.
+
+use terroir_embed::{EmbedError, Priority};
+use terroir_generate::{GenerateError, Sampling};
+use terroir_ingest::structure::Structure;
+use terroir_store::{Document, Mode, Revision, Scope, SearchRequest, SearchResponse, StoreError};
+
+use crate::api::{Answer, AskRequest, Passage, QuotePlace, Style};
+use crate::app::Service;
+use crate::config::AnswerStyle;
+use crate::error::{ApiError, ApiResult};
+
+/// Passages as callers see them, and as the answering model gets them.
+pub struct FoundPassages {
+    pub passages: Vec<Passage>,
+    pub inputs: Vec<terroir_generate::Passage>,
+}
+
+impl Service {
+    /// The question without the white space around it.
+    pub fn check_question(&self, question: &str) -> ApiResult<String> {
+        let question = self.check_length(question)?;
+        if question.is_empty() {
+            return Err(ApiError::new("empty_question", "the question is empty", "ask something").param("question"));
+        }
+        Ok(question)
+    }
+
+    pub fn check_length(&self, text: &str) -> ApiResult<String> {
+        let max_bytes = self.settings.answer.max_question_bytes;
+        if text.len() > max_bytes {
+            return Err(ApiError::new(
+                "question_too_long",
+                format!("the text has {} bytes, more than {max_bytes}", text.len()),
+                "ask in fewer words; add long texts as documents",
+            )
+            .param("question"));
+        }
+        Ok(text.trim().to_owned())
+    }
+
+    pub async fn scope(&self, collection: Option<&str>) -> ApiResult<Scope> {
+        Ok(self.store.scope(collection.filter(|name| !name.is_empty())).await?)
+    }
+
+    pub async fn document(&self, id: &str) -> ApiResult<Document> {
+        let id = id.parse().map_err(|_| ApiError::document_not_found())?;
+        Ok(self.store.document(id).await?)
+    }
+
+    /// The current revision of a document and its structure.
+    pub async fn current_revision(&self, document: &Document) -> ApiResult<(Revision, Structure)> {
+        let not_yet = || ApiError::new("document_not_found", "the document has no text yet", "wait until it is ready");
+        let id = document.current_revision.ok_or_else(not_yet)?;
+        let revision = self.store.revision(id).await?.ok_or_else(not_yet)?;
+        let structure = Structure::from_bytes(&revision.structure).map_err(ApiError::internal)?;
+        Ok((revision, structure))
+    }
+
+    pub async fn encode(&self, texts: Vec<String>) -> ApiResult<Vec<Vec<f32>>> {
+        Ok(self.encoder.encode(texts, Priority::Interactive).await?)
+    }
+
+    pub async fn search(&self, query: String, scope: Scope, mode: Mode, top_k: usize) -> ApiResult<SearchResponse> {
+        let query_embedding = match mode {
+            Mode::Lexical => None,
+            Mode::Hybrid | Mode::Dense => self.encode(vec![query.clone()]).await?.into_iter().next(),
+        };
+        Ok(self.store.search(&SearchRequest { query, query_embedding, scope, mode, top_k }).await?)
+    }
+
+    /// The passages that an answer may draw on.
+    pub async fn search_passages(&self, question: &str, scope: Scope, top_k: usize) -> ApiResult<FoundPassages> {
+        let found = self.search(question.to_owned(), scope, Mode::Hybrid, top_k).await?;
+        let marked = || found.hits.iter().zip(1..);
+        Ok(FoundPassages {
+            passages: marked().map(|(hit, marker)| Passage::new(marker, hit)).collect(),
+            inputs: marked()
+                .map(|(hit, marker)| terroir_generate::Passage {
+                    marker,
+                    title: hit.title.clone(),
+                    heading_path: hit.heading_path.clone(),
+                    text: hit.text.clone(),
+                    char_start: hit.char_start,
+                    language: hit.language.as_str().to_owned(),
+                    score: hit.score,
+                    dense_score: hit.dense_score,
+                })
+                .collect(),
+        })
+    }
+
+    pub fn style(&self, asked: Option<Style>) -> terroir_generate::Style {
+        match (asked, self.settings.answer.style) {
+            (Some(Style::Quote), _) | (None, AnswerStyle::Quote) => terroir_generate::Style::Quote,
+            (Some(Style::Compose), _) | (None, AnswerStyle::Compose) => terroir_generate::Style::Compose,
+        }
+    }
+
+    pub fn sampling(&self, request: &AskRequest) -> Sampling {
+        let answer = &self.settings.answer;
+        Sampling {
+            temperature: request.temperature.unwrap_or(answer.temperature),
+            max_tokens: request.max_tokens.unwrap_or(answer.max_tokens).clamp(1, 4096),
+            seed: request.seed.unwrap_or_default(),
+            ..Sampling::default()
+        }
+    }
+
+    /// Reads the revision again and compares: a quote is verified only if it stands there now.
+    pub async fn locate_quote(&self, passage: &Passage, citation: &terroir_generate::Citation) -> QuotePlace {
+        let Ok(id) = passage.revision.parse() else { return QuotePlace::default() };
+        let revision = match self.store.revision(id).await {
+            Ok(Some(revision)) => revision,
+            Ok(None) => return QuotePlace::default(),
+            Err(error) => {
+                tracing::warn!(%error, "a quote could not be verified");
+                return QuotePlace::default();
+            }
+        };
+        let length = citation.char_end.saturating_sub(citation.char_start) as usize;
+        let stored = revision.text.chars().skip(citation.char_start as usize).take(length);
+        let verified = length > 0 && stored.eq(citation.quote.chars());
+        let Ok(structure) = Structure::from_bytes(&revision.structure) else {
+            return QuotePlace { verified, ..QuotePlace::default() };
+        };
+        QuotePlace {
+            verified,
+            page: structure.layout.page_of(citation.char_start),
+            boxes: structure.layout.boxes(citation.char_start, citation.char_end).into_iter().map(Into::into).collect(),
+        }
+    }
+
+    pub async fn keep_answer(&self, question: &str, collection: Option<&str>, answer: &Answer) -> ApiResult<()> {
+        let body = serde_json::to_string(answer).map_err(ApiError::internal)?;
+        Ok(self.store.keep_answer(&answer.id, question, collection, &body).await?)
+    }
+}
+
+/// Every error of the models and the store, as callers see it.
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::NoSuchCollection(_) => Self::new("collection_not_found", error.to_string(), "GET /api/v1/collections lists them").param("collection"),
+            StoreError::NoSuchDocument(_) => Self::document_not_found(),
+            StoreError::Exists(_) => Self::new("conflict", error.to_string(), "use it, or choose another name").param("name"),
+            StoreError::Name => Self::new("invalid_request", error.to_string(), "choose another name").param("name"),
+            StoreError::Cursor => Self::new("invalid_request", error.to_string(), "start again without a cursor").param("cursor"),
+            StoreError::Unreachable { .. } => {
+                tracing::error!(%error, "a server that the service needs is not there");
+                Self::new("unavailable", "a server that the service needs is not there", "try again in a moment")
+            }
+            other => Self::internal(other),
+        }
+    }
+}
+
+impl From<EmbedError> for ApiError {
+    fn from(error: EmbedError) -> Self {
+        match error {
+            EmbedError::Busy => overloaded(),
+            other => Self::internal(other),
+        }
+    }
+}
+
+impl From<&GenerateError> for ApiError {
+    fn from(error: &GenerateError) -> Self {
+        match error {
+            GenerateError::Busy => overloaded(),
+            other => Self::internal(other),
+        }
+    }
+}
+
+fn overloaded() -> ApiError {
+    ApiError::new("overloaded", "more requests are waiting than the models can take", "try again after Retry-After seconds")
+}
+

@@ -1,0 +1,58 @@
+//! `GET /api/v1/status`: the service at a glance.
+
+use actix_web::{get, web};
+use serde::Serialize;
+use terroir_embed::Passport;
+use utoipa::ToSchema;
+
+use crate::app::Service;
+use crate::error::ApiResult;
+
+#[derive(Debug, Serialize, ToSchema)]
+pub struct StatusView {
+    pub version: &'static str,
+    pub ready: bool,
+    pub documents: DocumentCounts,
+    pub chunks: u64,
+    pub models: Models,
+    pub uptime_s: u64,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub struct DocumentCounts {
+    pub total: u64,
+    pub ready: u64,
+    pub processing: u64,
+    pub failed: u64,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Models {
+    #[schema(value_type = Object)]
+    pub embed: Passport,
+    /// Null while it is loaded, or when it is not installed.
+    #[schema(value_type = Option<Object>)]
+    pub generate: Option<Passport>,
+}
+
+#[utoipa::path(tag = "health", responses((status = 200, body = StatusView)))]
+#[get("/api/v1/status")]
+pub async fn status(service: web::Data<Service>) -> ApiResult<web::Json<StatusView>> {
+    let counts = service.store.counts().await?;
+    Ok(web::Json(StatusView {
+        version: env!("CARGO_PKG_VERSION"),
+        ready: true,
+        documents: DocumentCounts {
+            total: counts.ready + counts.processing + counts.failed,
+            ready: counts.ready,
+            processing: counts.processing,
+            failed: counts.failed,
+        },
+        chunks: counts.chunks,
+        models: Models {
+            embed: service.encoder.passport().clone(),
+            generate: service.generator_passport(),
+        },
+        uptime_s: service.started.elapsed().as_secs(),
+    }))
+}
