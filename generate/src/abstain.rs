@@ -42,7 +42,12 @@ const LANGUAGES: [Language; 7] = [
 /// By the question's function words; English where they tell nothing.
 pub(crate) fn sentence(question: &str) -> &'static str {
     let words = folded_words(question);
-    let hits = |language: &Language| words.iter().filter(|word| language.words.split(' ').any(|own| own == word.as_str())).count();
+    let hits = |language: &Language| {
+        words
+            .iter()
+            .filter(|word| language.words.split(' ').any(|own| own == word.as_str()))
+            .count()
+    };
     let mut best = &LANGUAGES[0];
     for language in &LANGUAGES[1..] {
         if hits(language) > hits(best) {

@@ -27,7 +27,9 @@ pub enum GenerateError {
     Architecture { file: PathBuf, architecture: String },
     #[error("the model's chat template cannot be used: {reason}; import a model with a valid one")]
     Template { reason: String },
-    #[error("the prompt has {tokens} tokens, the model takes {limit_tokens}; ask with fewer or shorter passages")]
+    #[error(
+        "the prompt has {tokens} tokens, the model takes {limit_tokens}; ask with fewer or shorter passages"
+    )]
     PromptTooLong { tokens: usize, limit_tokens: usize },
     #[error("sampling parameter {parameter} is {value}; {expected}")]
     Sampling {

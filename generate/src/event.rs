@@ -49,7 +49,9 @@ pub struct Passage {
 #[derive(Debug)]
 pub enum AnswerEvent {
     /// More of the answer's text.
-    Delta { text: String },
+    Delta {
+        text: String,
+    },
     Citation(Citation),
     Done {
         outcome: Outcome,

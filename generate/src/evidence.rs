@@ -26,7 +26,11 @@ pub(crate) const THRESHOLD: f32 = 0.5;
 impl Evidence {
     /// 0 to 1.
     pub(crate) fn chance(&self) -> f32 {
-        let sum = BIAS + GAIN * self.gain + SIMILARITY * self.similarity + OVERLAP * self.overlap + COVERAGE * self.coverage;
+        let sum = BIAS
+            + GAIN * self.gain
+            + SIMILARITY * self.similarity
+            + OVERLAP * self.overlap
+            + COVERAGE * self.coverage;
         1.0 / (1.0 + (-sum).exp())
     }
 }
@@ -37,12 +41,26 @@ mod tests {
 
     #[test]
     fn more_evidence_never_lowers_the_chance() {
-        let weak = Evidence { gain: 0.2, similarity: 0.2, overlap: 0.2, coverage: 0.2 };
+        let weak = Evidence {
+            gain: 0.2,
+            similarity: 0.2,
+            overlap: 0.2,
+            coverage: 0.2,
+        };
         for better in [
             Evidence { gain: 0.6, ..weak },
-            Evidence { similarity: 0.6, ..weak },
-            Evidence { overlap: 0.6, ..weak },
-            Evidence { coverage: 0.6, ..weak },
+            Evidence {
+                similarity: 0.6,
+                ..weak
+            },
+            Evidence {
+                overlap: 0.6,
+                ..weak
+            },
+            Evidence {
+                coverage: 0.6,
+                ..weak
+            },
         ] {
             assert!(better.chance() >= weak.chance(), "{better:?}");
         }

@@ -137,10 +137,15 @@ impl Gguf {
             let reason = format!("has the shape {:?} instead of {shape:?}", info.shape.dims());
             return Err(self.damaged(name, reason));
         }
-        let elements = shape.iter().try_fold(1_u64, |all, size| all.checked_mul(*size as u64));
+        let elements = shape
+            .iter()
+            .try_fold(1_u64, |all, size| all.checked_mul(*size as u64));
         let bytes = elements
             .filter(|elements| elements.is_multiple_of(info.ggml_dtype.block_size() as u64))
-            .and_then(|elements| (elements / info.ggml_dtype.block_size() as u64).checked_mul(info.ggml_dtype.type_size() as u64));
+            .and_then(|elements| {
+                (elements / info.ggml_dtype.block_size() as u64)
+                    .checked_mul(info.ggml_dtype.type_size() as u64)
+            });
         let start = self.content.tensor_data_offset.checked_add(info.offset);
         let end = bytes.and_then(|bytes| start?.checked_add(bytes));
         match end {

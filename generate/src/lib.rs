@@ -9,6 +9,7 @@
 
 mod abstain;
 mod answer;
+pub mod bench;
 #[cfg(test)]
 mod calibrate;
 mod compose;
@@ -23,6 +24,8 @@ mod sampling;
 mod select;
 mod sentence;
 mod template;
+#[cfg(test)]
+mod tiny;
 mod tokens;
 mod verify;
 mod words;

@@ -60,7 +60,11 @@ impl Sampling {
             return refuse("min_p", self.min_p, "use a number from 0 to 1");
         }
         if !(self.repetition_penalty > 0.0 && self.repetition_penalty <= 10.0) {
-            return refuse("repetition_penalty", self.repetition_penalty, "use a number above 0 and up to 10");
+            return refuse(
+                "repetition_penalty",
+                self.repetition_penalty,
+                "use a number above 0 and up to 10",
+            );
         }
         Ok(())
     }
@@ -74,7 +78,9 @@ pub(crate) struct Sampler {
 
 impl Sampler {
     pub(crate) fn new(sampling: Sampling) -> Self {
-        let random = sampling.seed.map_or_else(StdRng::from_os_rng, StdRng::seed_from_u64);
+        let random = sampling
+            .seed
+            .map_or_else(StdRng::from_os_rng, StdRng::seed_from_u64);
         Self { sampling, random }
     }
 
@@ -110,7 +116,7 @@ impl Sampler {
     /// Positive logits shrink, negative ones grow away from zero (Keskar et al. 2019, section 4.1).
     fn penalise(&self, logits: &mut [f32], written: &[u32]) {
         let penalty = self.sampling.repetition_penalty;
-        if penalty == 1.0 {
+        if (penalty - 1.0).abs() < f32::EPSILON {
             return;
         }
         let mut seen = written.to_vec();
@@ -118,7 +124,11 @@ impl Sampler {
         seen.dedup();
         for token in seen {
             if let Some(logit) = logits.get_mut(token as usize) {
-                *logit = if *logit > 0.0 { *logit / penalty } else { *logit * penalty };
+                *logit = if *logit > 0.0 {
+                    *logit / penalty
+                } else {
+                    *logit * penalty
+                };
             }
         }
     }
@@ -174,7 +184,11 @@ mod tests {
     }
 
     fn warm() -> Sampling {
-        Sampling { temperature: 1.5, seed: Some(7), ..Sampling::default() }
+        Sampling {
+            temperature: 1.5,
+            seed: Some(7),
+            ..Sampling::default()
+        }
     }
 
     #[test]
@@ -184,7 +198,10 @@ mod tests {
 
     #[test]
     fn a_seed_repeats_and_another_differs() {
-        let other = Sampling { seed: Some(8), ..warm() };
+        let other = Sampling {
+            seed: Some(8),
+            ..warm()
+        };
         assert_eq!(drawn(warm(), 50), drawn(warm(), 50));
         assert_ne!(drawn(warm(), 50), drawn(other, 50));
     }
@@ -193,9 +210,27 @@ mod tests {
     fn cuts_keep_the_most_likely_tokens_only() {
         let cases = [
             (Sampling { top_k: 2, ..warm() }, vec![1, 2]),
-            (Sampling { top_p: 0.6, ..warm() }, vec![1, 2]),
-            (Sampling { min_p: 0.9, ..warm() }, vec![1, 2]),
-            (Sampling { top_p: 0.01, ..warm() }, vec![1]),
+            (
+                Sampling {
+                    top_p: 0.6,
+                    ..warm()
+                },
+                vec![1, 2],
+            ),
+            (
+                Sampling {
+                    min_p: 0.9,
+                    ..warm()
+                },
+                vec![1, 2],
+            ),
+            (
+                Sampling {
+                    top_p: 0.01,
+                    ..warm()
+                },
+                vec![1],
+            ),
         ];
         for (sampling, allowed) in cases {
             let mut seen = drawn(sampling.clone(), 300);
@@ -207,18 +242,36 @@ mod tests {
 
     #[test]
     fn a_penalty_moves_away_from_written_tokens() {
-        let sampling = Sampling { repetition_penalty: 1.3, ..Sampling::default() };
+        let sampling = Sampling {
+            repetition_penalty: 1.3,
+            ..Sampling::default()
+        };
         assert_eq!(Sampler::new(sampling).next(&LOGITS, &[1]), 2);
     }
 
     #[test]
     fn values_without_meaning_are_refused() {
         for sampling in [
-            Sampling { temperature: f32::NAN, ..warm() },
-            Sampling { temperature: -1.0, ..warm() },
-            Sampling { top_p: 0.0, ..warm() },
-            Sampling { min_p: 1.5, ..warm() },
-            Sampling { repetition_penalty: 0.0, ..warm() },
+            Sampling {
+                temperature: f32::NAN,
+                ..warm()
+            },
+            Sampling {
+                temperature: -1.0,
+                ..warm()
+            },
+            Sampling {
+                top_p: 0.0,
+                ..warm()
+            },
+            Sampling {
+                min_p: 1.5,
+                ..warm()
+            },
+            Sampling {
+                repetition_penalty: 0.0,
+                ..warm()
+            },
         ] {
             assert!(sampling.check().is_err(), "{sampling:?}");
         }

@@ -19,9 +19,9 @@ use crate::{Generator, Passage};
 /// Sentences that the encoder sees; of more, those that share most with the question.
 const ENCODED: usize = 48;
 /// Sentences that the language model sees.
-const SCORED: usize = 10;
+const SCORED: usize = 8;
 /// Tokens of a sentence and its context, and of a question, that the language model sees.
-const GIVEN_TOKENS: usize = 96;
+const GIVEN_TOKENS: usize = 80;
 const QUESTION_TOKENS: usize = 48;
 
 /// Weights of a candidate's parts. Set by `examples/calibrate.rs` on the first halves of the reading sets.
@@ -66,7 +66,9 @@ pub(crate) struct Ranking {
 impl Ranking {
     /// Evidence of the best sentence; nothing where there is none.
     pub(crate) fn evidence(&self) -> f32 {
-        self.candidates.first().map_or(0.0, |best| best.evidence.chance())
+        self.candidates
+            .first()
+            .map_or(0.0, |best| best.evidence.chance())
     }
 
     /// One to three sentences, in the order of passages and text.
@@ -77,7 +79,9 @@ impl Ranking {
         let mut chosen = vec![best];
         for candidate in &self.candidates[1..] {
             let near = best.score - candidate.score <= MARGIN;
-            let new = chosen.iter().all(|other| dot(&other.vector, &candidate.vector) < NEAR_DUPLICATE);
+            let new = chosen
+                .iter()
+                .all(|other| dot(&other.vector, &candidate.vector) < NEAR_DUPLICATE);
             if near && new && chosen.len() < MOST_CHOSEN {
                 chosen.push(candidate);
             }
@@ -88,21 +92,30 @@ impl Ranking {
 }
 
 /// Ranks the sentences of all passages by how well they answer.
-pub(crate) async fn rank(generator: &Generator, encoder: &Encoder, question: &str, passages: &[Passage]) -> Result<Ranking> {
+pub(crate) async fn rank(
+    generator: &Generator,
+    encoder: &Encoder,
+    question: &str,
+    passages: &[Passage],
+) -> Result<Ranking> {
     let started = std::time::Instant::now();
     let mut candidates = lexical(question, passages);
     if candidates.is_empty() {
         return Ok(Ranking::default());
     }
-    let texts = std::iter::once(question.to_owned()).chain(candidates.iter().map(|candidate| candidate.text.clone()));
-    let vectors = encoder.encode(texts.collect(), Priority::Interactive).await?;
+    let texts = std::iter::once(question.to_owned())
+        .chain(candidates.iter().map(|candidate| candidate.text.clone()));
+    let vectors = encoder
+        .encode(texts.collect(), Priority::Interactive)
+        .await?;
     let Some((asked, vectors)) = vectors.split_first() else {
         return Ok(Ranking::default());
     };
     for (candidate, vector) in candidates.iter_mut().zip(vectors) {
         candidate.evidence.similarity = dot(asked, vector);
         candidate.vector.clone_from(vector);
-        candidate.score = SIMILARITY * candidate.evidence.similarity + OVERLAP * candidate.evidence.overlap;
+        candidate.score =
+            SIMILARITY * candidate.evidence.similarity + OVERLAP * candidate.evidence.overlap;
     }
     sort(&mut candidates);
     candidates.truncate(SCORED);
@@ -110,7 +123,11 @@ pub(crate) async fn rank(generator: &Generator, encoder: &Encoder, question: &st
 
     let started = std::time::Instant::now();
     let request = score_request(generator, question, passages, &candidates)?;
-    let prompt_tokens = request.givens.iter().map(|given| given.len() + request.target.len()).sum();
+    let prompt_tokens = request
+        .givens
+        .iter()
+        .map(|given| given.len() + request.target.len())
+        .sum();
     let scores = generator.score(request).await?;
     if let Some((without, with)) = scores.split_first() {
         for (candidate, with) in candidates.iter_mut().zip(with) {
@@ -128,7 +145,12 @@ pub(crate) async fn rank(generator: &Generator, encoder: &Encoder, question: &st
 }
 
 /// The first text given is no sentence at all: what the question is worth by itself.
-fn score_request(generator: &Generator, question: &str, passages: &[Passage], candidates: &[Candidate]) -> Result<ScoreRequest> {
+fn score_request(
+    generator: &Generator,
+    question: &str,
+    passages: &[Passage],
+    candidates: &[Candidate],
+) -> Result<ScoreRequest> {
     let tokens = generator.tokens();
     let mut target = tokens.encode(&format!(" {}", question.trim()), false)?;
     target.truncate(QUESTION_TOKENS);
@@ -141,13 +163,19 @@ fn score_request(generator: &Generator, question: &str, passages: &[Passage], ca
         givens.push([given, ask.clone()].concat());
     }
     let prefix = tokens.begin().into_iter().collect();
-    Ok(ScoreRequest { prefix, givens, target })
+    Ok(ScoreRequest {
+        prefix,
+        givens,
+        target,
+    })
 }
 
 /// Title and nearest heading: what the pronouns of a sentence may stand for.
 fn context_of(passage: &Passage) -> String {
     let heading = passage.heading_path.last().map_or("", String::as_str);
-    let parts = [passage.title.as_str(), heading].into_iter().filter(|part| !part.is_empty());
+    let parts = [passage.title.as_str(), heading]
+        .into_iter()
+        .filter(|part| !part.is_empty());
     parts.fold(String::new(), |all, part| all + part + "\n")
 }
 
@@ -175,16 +203,21 @@ fn lexical(question: &str, passages: &[Passage]) -> Vec<Candidate> {
     }
     let weights = rarity(&asked, &words);
     let total = weights.values().sum::<f32>();
-    let covered = asked.iter().filter(|word| words.iter().any(|own| own.contains(word)));
+    let covered = asked
+        .iter()
+        .filter(|word| words.iter().any(|own| own.contains(word)));
     let coverage = covered.map(|word| weights[word.as_str()]).sum::<f32>();
     for (candidate, words) in candidates.iter_mut().zip(&words) {
         let context = content_words(&context_of(&passages[candidate.passage]));
-        let shared = asked.iter().map(|word| match (words.contains(word), context.contains(word)) {
-            (true, _) => weights[word.as_str()],
-            // The title says what all its sentences are about, and none in particular.
-            (false, true) => weights[word.as_str()] / 2.0,
-            (false, false) => 0.0,
-        });
+        let shared =
+            asked.iter().map(
+                |word| match (words.contains(word), context.contains(word)) {
+                    (true, _) => weights[word.as_str()],
+                    // The title says what all its sentences are about, and none in particular.
+                    (false, true) => weights[word.as_str()] / 2.0,
+                    (false, false) => 0.0,
+                },
+            );
         if total > 0.0 {
             candidate.evidence.overlap = shared.sum::<f32>() / total;
             candidate.evidence.coverage = coverage / total;
@@ -199,10 +232,16 @@ fn lexical(question: &str, passages: &[Passage]) -> Vec<Candidate> {
 /// How much a word of the question says: the fewer sentences have it, the more.
 fn rarity<'a>(asked: &'a [String], sentences: &[Vec<String>]) -> HashMap<&'a str, f32> {
     let weight = |word: &String| {
-        let having = sentences.iter().filter(|words| words.contains(word)).count() as f32;
+        let having = sentences
+            .iter()
+            .filter(|words| words.contains(word))
+            .count() as f32;
         (1.0 + (sentences.len() as f32 - having + 0.5) / (having + 0.5)).ln()
     };
-    asked.iter().map(|word| (word.as_str(), weight(word))).collect()
+    asked
+        .iter()
+        .map(|word| (word.as_str(), weight(word)))
+        .collect()
 }
 
 /// Best first; equals stay in the order of the passages.

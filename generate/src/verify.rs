@@ -13,7 +13,11 @@ pub(crate) fn stands(citation: &Citation, passage: &Passage) -> bool {
     if length == 0 {
         return false;
     }
-    let found = passage.text.chars().skip(start as usize).take(length as usize);
+    let found = passage
+        .text
+        .chars()
+        .skip(start as usize)
+        .take(length as usize);
     found.eq(citation.quote.chars()) && citation.quote.chars().count() == length as usize
 }
 
@@ -46,7 +50,11 @@ mod tests {
                 char_start,
                 char_end,
             };
-            assert_eq!(stands(&citation, &passage), expected, "{quote:?} {char_start}");
+            assert_eq!(
+                stands(&citation, &passage),
+                expected,
+                "{quote:?} {char_start}"
+            );
         }
     }
 }

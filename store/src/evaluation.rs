@@ -192,7 +192,7 @@ mod tests {
         let expected = (2.0 / 3_f64.log2() + 1.0 / 2.0) / (2.0 + 1.0 / 3_f64.log2());
         assert!((ndcg(&found, &relevant, 10) - expected).abs() < 1e-12);
         assert!((reciprocal_rank(&found, &relevant, 10) - 0.5).abs() < 1e-12);
-        assert!((average_precision(&found, &relevant) - (0.5 + 2.0 / 3.0) / 2.0).abs() < 1e-12);
+        assert!((average_precision(&found, &relevant) - 7.0 / 12.0).abs() < 1e-12);
         assert!((recall(&found, &relevant, 2) - 0.5).abs() < 1e-12);
     }
 

@@ -1,4 +1,5 @@
 //! What a crash, a lost file or a mistake of a caller may leave behind, and that the store comes back.
+#![expect(clippy::unwrap_used, reason = "a helper that fails, fails its test")]
 
 use std::path::Path;
 use std::time::Duration;

@@ -1,5 +1,6 @@
 //! The store against a model of itself in memory: random additions, replacements, removals, crashes and
-//! reopenings, on SQLite and on PostgreSQL. After every step, what is found is what the model says.
+//! reopenings, on `SQLite` and on Postgres. After every step, what is found is what the model says.
+#![expect(clippy::unwrap_used, reason = "a helper that fails, fails its test")]
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -30,7 +31,7 @@ fn database_urls() -> Vec<Option<String>> {
     match std::env::var("TERROIR_TEST_POSTGRES_URL") {
         Ok(server) => urls.push(Some(fresh_database(&server))),
         Err(_) => {
-            eprintln!("PostgreSQL NOT TESTED: set TERROIR_TEST_POSTGRES_URL or run `make test`")
+            eprintln!("PostgreSQL NOT TESTED: set TERROIR_TEST_POSTGRES_URL or run `make test`");
         }
     }
     urls

@@ -8,7 +8,7 @@ use terroir_generate::{AnswerEvent, AnswerRequest, Outcome};
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
-use crate::api::{Answer, AskRequest, Citation, Delta, Passage, Sources, Timings, Usage};
+use crate::api::{Answer, AskRequest, Citation, Delta, Sources, Timings, Usage};
 use crate::app::Service;
 use crate::error::{ApiError, ApiResult};
 

@@ -102,7 +102,7 @@ impl Service {
         Sampling {
             temperature: request.temperature.unwrap_or(answer.temperature),
             max_tokens: request.max_tokens.unwrap_or(answer.max_tokens).clamp(1, 4096),
-            seed: request.seed.unwrap_or_default(),
+            seed: request.seed,
             ..Sampling::default()
         }
     }

@@ -12,7 +12,9 @@ use crate::tokens::{Detokenizer, Tokens};
 pub(crate) enum Piece {
     Text(String),
     /// The last piece.
-    End { output_tokens: usize },
+    End {
+        output_tokens: usize,
+    },
 }
 
 /// Draws tokens from `logits`, then from what `next` computes after each token.
@@ -78,14 +80,22 @@ impl<'a> StopTexts<'a> {
     fn push(&mut self, text: &str) -> String {
         self.held.push_str(text);
         let stops = self.stops.iter().filter(|stop| !stop.is_empty());
-        if let Some(at) = stops.clone().filter_map(|stop| self.held.find(stop.as_str())).min() {
+        if let Some(at) = stops
+            .clone()
+            .filter_map(|stop| self.held.find(stop.as_str()))
+            .min()
+        {
             self.met = true;
             let text = self.held[..at].to_owned();
             self.held.clear();
             return text;
         }
         let starts = self.held.char_indices().map(|(at, _)| at);
-        let keep = starts.into_iter().find(|at| stops.clone().any(|stop| stop.starts_with(&self.held[*at..])));
+        let keep = starts.into_iter().find(|at| {
+            stops
+                .clone()
+                .any(|stop| stop.starts_with(&self.held[*at..]))
+        });
         let rest = self.held.split_off(keep.unwrap_or(self.held.len()));
         std::mem::replace(&mut self.held, rest)
     }

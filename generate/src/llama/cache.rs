@@ -53,14 +53,21 @@ impl Cache {
     }
 
     /// Remembers the new `(key heads, tokens, head size)` and gives all so far.
-    pub(super) fn extend(&mut self, layer: usize, keys: &Tensor, values: &Tensor) -> Result<(Tensor, Tensor)> {
+    pub(super) fn extend(
+        &mut self,
+        layer: usize,
+        keys: &Tensor,
+        values: &Tensor,
+    ) -> Result<(Tensor, Tensor)> {
         let slot = &mut self.layers[layer];
         let known = slot.as_ref().map_or(0, |known| known.tokens);
         let tokens = known + keys.dim(1)?;
         if layer == 0 {
             self.tokens = tokens;
         }
-        let fits = slot.as_ref().is_some_and(|known| !known.shared && tokens <= known.keys.dim(1).unwrap_or(0));
+        let fits = slot
+            .as_ref()
+            .is_some_and(|known| !known.shared && tokens <= known.keys.dim(1).unwrap_or(0));
         if !fits {
             *slot = Some(KeysValues::grown(slot.as_ref(), keys, tokens)?);
         }
@@ -70,7 +77,10 @@ impl Cache {
         buffers.keys.slice_set(&keys.contiguous()?, 1, known)?;
         buffers.values.slice_set(&values.contiguous()?, 1, known)?;
         buffers.tokens = tokens;
-        Ok((buffers.keys.narrow(1, 0, tokens)?, buffers.values.narrow(1, 0, tokens)?))
+        Ok((
+            buffers.keys.narrow(1, 0, tokens)?,
+            buffers.values.narrow(1, 0, tokens)?,
+        ))
     }
 }
 
@@ -88,8 +98,10 @@ impl KeysValues {
             shared: false,
         };
         if let Some(old) = old {
-            new.keys.slice_set(&old.keys.narrow(1, 0, old.tokens)?.contiguous()?, 1, 0)?;
-            new.values.slice_set(&old.values.narrow(1, 0, old.tokens)?.contiguous()?, 1, 0)?;
+            new.keys
+                .slice_set(&old.keys.narrow(1, 0, old.tokens)?.contiguous()?, 1, 0)?;
+            new.values
+                .slice_set(&old.values.narrow(1, 0, old.tokens)?.contiguous()?, 1, 0)?;
         }
         Ok(new)
     }

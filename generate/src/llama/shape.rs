@@ -38,9 +38,10 @@ impl Shape {
             }
         };
         let heads = count("llama.attention.head_count")?;
-        let key_heads = match file.has("llama.attention.head_count_kv") {
-            true => count("llama.attention.head_count_kv")?,
-            false => heads,
+        let key_heads = if file.has("llama.attention.head_count_kv") {
+            count("llama.attention.head_count_kv")?
+        } else {
+            heads
         };
         let hidden = count("llama.embedding_length")?;
         if !hidden.is_multiple_of(heads) || !(hidden / heads).is_multiple_of(2) {
@@ -51,9 +52,10 @@ impl Shape {
             let reason = format!("{key_heads} does not divide {heads} heads");
             return Err(file.damaged("llama.attention.head_count_kv", reason));
         }
-        let rope_base = match file.has("llama.rope.freq_base") {
-            true => file.number("llama.rope.freq_base")?,
-            false => 10_000.0,
+        let rope_base = if file.has("llama.rope.freq_base") {
+            file.number("llama.rope.freq_base")?
+        } else {
+            10_000.0
         };
         let shape = Self {
             layers: count("llama.block_count")?,
@@ -75,13 +77,20 @@ impl Shape {
     fn refuse_unread(&self, file: &Gguf) -> Result<()> {
         let key = "llama.rope.dimension_count";
         if file.has(key) && file.count(key)? != self.head_size {
-            return Err(file.damaged(key, format!("only {} (the head size) can be read", self.head_size)));
+            return Err(file.damaged(
+                key,
+                format!("only {} (the head size) can be read", self.head_size),
+            ));
         }
         let key = "llama.rope.scaling.type";
         if file.has(key) && file.text(key)? != "none" {
             return Err(file.damaged(key, "scaled positions cannot be read"));
         }
-        for name in ["rope_freqs.weight", "blk.0.attn_q.bias", "blk.0.ffn_gate_inp.weight"] {
+        for name in [
+            "rope_freqs.weight",
+            "blk.0.attn_q.bias",
+            "blk.0.ffn_gate_inp.weight",
+        ] {
             if file.has_tensor(name) {
                 return Err(file.damaged(name, "this variant of the architecture cannot be read"));
             }

@@ -30,18 +30,16 @@ impl LexicalIndex {
         terms: &BTreeSet<String>,
         chunks: &[ChunkId],
     ) -> Result<Vec<(ChunkId, f32)>> {
-        let ids = chunks.iter().map(ToString::to_string).collect();
+        let ids: Vec<String> = chunks.iter().map(ToString::to_string).collect();
         self.run(terms, vec![term_set(self.fields.chunk, &ids)], chunks.len())
     }
 
     fn scope_filters(&self, scope: &Scope) -> Vec<Box<dyn Query>> {
-        let collections = scope.collections.iter().map(ToString::to_string).collect();
+        let collections: Vec<String> = scope.collections.iter().map(ToString::to_string).collect();
         let mut filters = vec![term_set(self.fields.collection, &collections)];
         if let Some(documents) = &scope.documents {
-            filters.push(term_set(
-                self.fields.document,
-                documents.iter().map(ToString::to_string).collect(),
-            ));
+            let documents: Vec<String> = documents.iter().map(ToString::to_string).collect();
+            filters.push(term_set(self.fields.document, &documents));
         }
         filters
     }

@@ -21,7 +21,7 @@ const ORIGINAL_POLICY: &str = "sandbox; default-src 'none'; style-src 'unsafe-in
 pub async fn original(service: web::Data<Service>, id: web::Path<String>, request: HttpRequest) -> ApiResult<HttpResponse> {
     let document = service.document(&id).await?;
     let path = service.store.blobs().path(&document.sha256);
-    let media_type = document.media_type.as_deref().and_then(|text| text.parse().ok());
+    let media_type = document.media_type.as_deref().and_then(|name| name.parse().ok());
     let file = NamedFile::open_async(&path).await.map_err(ApiError::internal)?;
     let file = file
         .set_content_type(media_type.unwrap_or(mime_guess::mime::APPLICATION_OCTET_STREAM))

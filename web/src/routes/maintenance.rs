@@ -2,14 +2,13 @@
 
 use actix_web::{HttpResponse, post, web};
 use serde::Deserialize;
-use serde_json::Value;
 use utoipa::ToSchema;
 
 use crate::app::Service;
 use crate::error::{ApiResult, ErrorBody};
 
 /// Builds both indexes anew from the database; searches go on meanwhile.
-#[utoipa::path(tag = "maintenance", responses((status = 200, body = Value)))]
+#[utoipa::path(tag = "maintenance", responses((status = 200, body = Object)))]
 #[post("/api/v1/reindex")]
 pub async fn reindex(service: web::Data<Service>) -> ApiResult<HttpResponse> {
     Ok(HttpResponse::Ok().json(service.store.reindex().await?))
@@ -25,7 +24,7 @@ pub struct DoctorRequest {
 
 /// Compares the database with both indexes, document by document.
 #[utoipa::path(tag = "maintenance", request_body = DoctorRequest,
-    responses((status = 200, body = Value), (status = 400, body = ErrorBody)))]
+    responses((status = 200, body = Object), (status = 400, body = ErrorBody)))]
 #[post("/api/v1/doctor")]
 pub async fn doctor(service: web::Data<Service>, request: web::Json<DoctorRequest>) -> ApiResult<HttpResponse> {
     Ok(HttpResponse::Ok().json(service.store.doctor(request.repair).await?))
