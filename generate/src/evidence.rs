@@ -9,28 +9,23 @@ pub(crate) struct Evidence {
     pub(crate) similarity: f32,
     /// Share of the question's content words in the sentence and its context, 0 to 1, rare words first.
     pub(crate) overlap: f32,
-    /// The same over all passages together.
-    pub(crate) coverage: f32,
 }
 
-// Fitted on one half of each reading set, reported on the other: see `examples/calibrate.rs`.
-const BIAS: f32 = -4.0;
-const GAIN: f32 = 1.5;
+// Fitted on the even questions of the reading sets, every set and kind weighing the same, with the
+// features that `calibrate` prints; the odd ones were kept back. Similarity is held at 4: the default
+// encoder knows English, and finds any two French sentences similar. Few questions, so coarse.
+const BIAS: f32 = -2.85;
+const GAIN: f32 = 0.53;
 const SIMILARITY: f32 = 4.0;
-const OVERLAP: f32 = 2.0;
-const COVERAGE: f32 = 1.5;
+const OVERLAP: f32 = 3.51;
 
 /// Below this the answer is an abstention.
-pub(crate) const THRESHOLD: f32 = 0.5;
+pub(crate) const THRESHOLD: f32 = 0.46;
 
 impl Evidence {
     /// 0 to 1.
     pub(crate) fn chance(&self) -> f32 {
-        let sum = BIAS
-            + GAIN * self.gain
-            + SIMILARITY * self.similarity
-            + OVERLAP * self.overlap
-            + COVERAGE * self.coverage;
+        let sum = BIAS + GAIN * self.gain + SIMILARITY * self.similarity + OVERLAP * self.overlap;
         1.0 / (1.0 + (-sum).exp())
     }
 }
@@ -45,9 +40,8 @@ mod tests {
             gain: 0.2,
             similarity: 0.2,
             overlap: 0.2,
-            coverage: 0.2,
         };
-        for better in [
+        let stronger = [
             Evidence { gain: 0.6, ..weak },
             Evidence {
                 similarity: 0.6,
@@ -57,12 +51,9 @@ mod tests {
                 overlap: 0.6,
                 ..weak
             },
-            Evidence {
-                coverage: 0.6,
-                ..weak
-            },
-        ] {
-            assert!(better.chance() >= weak.chance(), "{better:?}");
+        ];
+        for better in stronger {
+            assert!(better.chance() > weak.chance(), "{better:?}");
         }
     }
 }

@@ -1,5 +1,8 @@
 //! Text becomes the words that carry its content: folded, lightly stemmed, without stop words.
 
+use std::collections::HashSet;
+use std::sync::LazyLock;
+
 use unicode_normalization::UnicodeNormalization as _;
 use unicode_normalization::char::is_combining_mark;
 
@@ -60,7 +63,8 @@ pub(crate) fn numbers(text: &str) -> Vec<String> {
 }
 
 fn is_stop_word(word: &str) -> bool {
-    STOP_WORDS.split(' ').any(|stop| stop == word)
+    static SET: LazyLock<HashSet<&str>> = LazyLock::new(|| STOP_WORDS.split(' ').collect());
+    SET.contains(word)
 }
 
 /// Endings of number, tense and derivation that the languages share. Crude on purpose: both sides of a

@@ -1,0 +1,118 @@
+// The service's API. Every failure becomes an ApiError with a hint for people.
+
+import type { Answer, Boxes, Citation, Collection, DocumentItem, DocumentText, Hit, Page, Removed, Sources, Status } from "./shapes";
+import { eventsOf } from "./sse";
+
+export class ApiError extends Error {
+  constructor(
+    message: string,
+    readonly hint: string,
+    readonly code: string,
+  ) {
+    super(message);
+  }
+}
+
+function errorOf(body: unknown): ApiError {
+  const error = (body as { error?: { message?: string; hint?: string; code?: string } } | null)?.error;
+  return new ApiError(error?.message ?? "?", error?.hint ?? "", error?.code ?? "unreachable");
+}
+
+async function json<T>(path: string, init?: RequestInit): Promise<T> {
+  let response: Response;
+  try {
+    response = await fetch(path, init);
+  } catch {
+    throw new ApiError("", "", "unreachable");
+  }
+  const body: unknown = await response.json().catch(() => null);
+  if (!response.ok) throw errorOf(body);
+  return body as T;
+}
+
+function post(body: unknown): RequestInit {
+  return { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) };
+}
+
+export const status = (): Promise<Status> => json("/api/v1/status");
+
+export const collections = (): Promise<Page<Collection>> => json("/api/v1/collections");
+
+export function documents(filter: Record<string, string>): Promise<Page<DocumentItem>> {
+  return json(`/api/v1/documents?${new URLSearchParams(filter)}`);
+}
+
+export const document_ = (id: string): Promise<DocumentItem> => json(`/api/v1/documents/${id}`);
+
+export const documentText = (id: string): Promise<DocumentText> => json(`/api/v1/documents/${id}/text`);
+
+export const contentUrl = (id: string): string => `/api/v1/documents/${id}/content`;
+
+export function boxes(id: string, charStart: number, charEnd: number): Promise<Boxes> {
+  return json(`/api/v1/documents/${id}/boxes?char_start=${charStart}&char_end=${charEnd}`);
+}
+
+export function removeDocument(id: string): Promise<Removed> {
+  return json(`/api/v1/documents/${id}`, { method: "DELETE" });
+}
+
+export interface SearchResult {
+  hits: Hit[];
+  took_ms: number;
+  query_language: string;
+}
+
+export function search(query: string, mode: string, collection: string | null): Promise<SearchResult> {
+  return json("/api/v1/search", post({ query, mode, collection, top_k: 20 }));
+}
+
+export interface AskHandlers {
+  sources(sources: Sources): void;
+  delta(text: string): void;
+  citation(citation: Citation): void;
+  done(answer: Answer): void;
+}
+
+/** Asks, and hands on the events as they arrive. Aborting the signal stops the model. */
+export async function ask(
+  question: string,
+  options: { style: string; collection: string | null },
+  handlers: AskHandlers,
+  signal: AbortSignal,
+): Promise<void> {
+  const response = await fetch("/api/v1/ask", { ...post({ question, ...options }), signal });
+  if (!response.ok || !response.body) throw errorOf(await response.json().catch(() => null));
+  for await (const { event, data } of eventsOf(response.body)) {
+    const value = JSON.parse(data);
+    if (event === "sources") handlers.sources(value);
+    else if (event === "delta") handlers.delta(value.text);
+    else if (event === "citation") handlers.citation(value);
+    else if (event === "done") return handlers.done(value);
+    else if (event === "failed") throw errorOf(value);
+  }
+  throw new ApiError("", "", "unreachable");
+}
+
+export interface Uploaded {
+  document: string;
+  status: "queued" | "duplicate";
+}
+
+/** Uploads one file; `progress` gets the share that has been sent. */
+export function upload(file: File, path: string, progress: (share: number) => void): Promise<Uploaded> {
+  return new Promise((resolve, reject) => {
+    const form = new FormData();
+    form.append("source_uri", `upload:${path}`);
+    form.append("file", file, file.name);
+    const request = new XMLHttpRequest();
+    request.upload.onprogress = (event) => progress(event.total > 0 ? event.loaded / event.total : 0);
+    request.onload = () => {
+      const body = JSON.parse(request.responseText || "null");
+      if (request.status === 202) resolve(body.items[0]);
+      else reject(errorOf(body));
+    };
+    request.onerror = () => reject(new ApiError("", "", "unreachable"));
+    request.open("POST", "/api/v1/documents");
+    request.send(form);
+  });
+}

@@ -1,0 +1,149 @@
+// The shapes of the API, as /openapi.json describes them.
+
+export interface Passport {
+  name: string;
+  role: string;
+  architecture: string;
+  licence: string;
+  source: string;
+  sha256: string;
+  bytes: number;
+  quantisation: string | null;
+}
+
+export interface Locator {
+  page: number | null;
+  heading_path: string[];
+  char_start: number;
+  char_end: number;
+}
+
+export interface PageBox {
+  page: number;
+  x: number;
+  y: number;
+  width: number;
+  height: number;
+}
+
+export interface PageSize {
+  width: number;
+  height: number;
+}
+
+export interface Passage {
+  marker: number;
+  chunk: string;
+  document: string;
+  revision: string;
+  title: string;
+  media_type: string;
+  text: string;
+  score: number;
+  locator: Locator;
+}
+
+export interface Citation {
+  marker: number;
+  quote: string;
+  verified: boolean;
+  document: string;
+  revision: string;
+  title: string;
+  media_type: string;
+  page: number | null;
+  char_start: number;
+  char_end: number;
+  boxes: PageBox[];
+}
+
+export interface Sources {
+  id: string;
+  passages: Passage[];
+  model: Passport;
+}
+
+export interface Answer extends Sources {
+  outcome: "answered" | "abstained";
+  text: string;
+  citations: Citation[];
+  evidence: number;
+  usage: { prompt_tokens: number; output_tokens: number };
+  timings_ms: { search: number; first_event: number; total: number };
+}
+
+export type DocumentStatus = "queued" | "processing" | "ready" | "failed";
+
+export interface DocumentItem {
+  id: string;
+  collection: string;
+  title: string | null;
+  file_name: string;
+  source_uri: string;
+  media_type: string | null;
+  bytes: number;
+  status: DocumentStatus;
+  stage: string | null;
+  progress: { done: number; total: number } | null;
+  pages: number | null;
+  chunks: number;
+  language: string | null;
+  error: { code: string; message: string; hint: string } | null;
+  warnings: { code: string; message: string; page: number | null }[];
+  created_at: string;
+  updated_at: string;
+}
+
+export interface Page<T> {
+  items: T[];
+  next_cursor: string | null;
+}
+
+export interface Collection {
+  id: string;
+  name: string;
+  documents: number;
+}
+
+export interface Status {
+  version: string;
+  documents: { total: number; ready: number; processing: number; failed: number };
+  chunks: number;
+  models: { embed: Passport; generate: Passport | null };
+}
+
+export interface Hit extends Omit<Passage, "marker"> {
+  lexical_rank: number | null;
+  dense_rank: number | null;
+  lexical_score: number | null;
+  dense_score: number | null;
+  language: string;
+  highlights: [number, number][];
+}
+
+export interface TextBlock {
+  kind: string;
+  level: number | null;
+  char_start: number;
+  char_end: number;
+  page: number | null;
+}
+
+export interface DocumentText {
+  title: string | null;
+  media_type: string;
+  text: string;
+  blocks: TextBlock[];
+  pages: PageSize[];
+}
+
+export interface Boxes {
+  page: number | null;
+  boxes: PageBox[];
+  pages: PageSize[];
+}
+
+export interface Removed {
+  document: string;
+  removed: { chunks: number; lexical: number; dense: number; blob: boolean };
+}

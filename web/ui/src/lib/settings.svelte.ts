@@ -1,0 +1,42 @@
+// Language, theme and address: what the whole page shares.
+
+import { LANGUAGES, type LanguageCode, type Words } from "./words";
+
+function initialLanguage(): LanguageCode {
+  const kept = localStorage.getItem("language");
+  if (kept === "en" || kept === "fr") return kept;
+  return navigator.language.toLowerCase().startsWith("fr") ? "fr" : "en";
+}
+
+class Settings {
+  language = $state<LanguageCode>(initialLanguage());
+  dark = $state(initialDark());
+  hash = $state(location.hash);
+  words: Words = $derived(LANGUAGES[this.language]);
+
+  setLanguage(language: LanguageCode): void {
+    this.language = language;
+    localStorage.setItem("language", language);
+  }
+
+  setDark(dark: boolean): void {
+    this.dark = dark;
+    localStorage.setItem("theme", dark ? "dark" : "light");
+  }
+}
+
+function initialDark(): boolean {
+  const kept = localStorage.getItem("theme");
+  return kept ? kept === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+}
+
+export const settings = new Settings();
+
+addEventListener("hashchange", () => {
+  settings.hash = location.hash;
+});
+
+/** `{name}` in a text is replaced by its value. */
+export function filled(text: string, values: Record<string, string | number>): string {
+  return text.replace(/\{(\w+)\}/g, (whole, name: string) => String(values[name] ?? whole));
+}

@@ -1,0 +1,8 @@
+import { svelte } from "@sveltejs/vite-plugin-svelte";
+import { defineConfig } from "vite";
+
+export default defineConfig({
+  plugins: [svelte()],
+  build: { target: "es2022", assetsInlineLimit: 0, chunkSizeWarningLimit: 1200 },
+  server: { proxy: { "/api": "http://127.0.0.1:8080" } },
+});
