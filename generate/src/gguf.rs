@@ -4,8 +4,8 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
-use candle_core::quantized::QTensor;
 use candle_core::quantized::gguf_file::{Content, Value};
+use candle_core::quantized::{GgmlDType, QTensor};
 use candle_core::{Device, Tensor};
 use fs_err::File;
 
@@ -152,6 +152,16 @@ impl Gguf {
             Some(end) if end <= self.file.metadata()?.len() => Ok(()),
             _ => Err(self.damaged(name, "its bytes are not all in the file")),
         }
+    }
+
+    /// Stored in floats, not in blocks of fewer bits.
+    pub(crate) fn is_exact(&self, name: &str) -> bool {
+        let stored = self.content.tensor_infos.get(name);
+        let stored = stored.map(|info| info.ggml_dtype);
+        matches!(
+            stored,
+            Some(GgmlDType::F32 | GgmlDType::F16 | GgmlDType::BF16)
+        )
     }
 
     /// The tensor as it is stored. The shape is the file's, outermost dimension first.

@@ -8,14 +8,18 @@
 //! Sequences are not padded: the matrix products run over all rows, only attention goes by sequence.
 
 mod cache;
+mod eight_bit;
 mod layer;
+mod linear;
+mod product;
 mod shape;
 
 use candle_core::{Device, IndexOp as _, Tensor};
 use candle_nn::ops::rms_norm;
 
 pub(crate) use self::cache::Cache;
-use self::layer::{Layer, Linear, Positions};
+use self::layer::{Layer, Positions};
+use self::linear::Linear;
 pub(crate) use self::shape::Shape;
 use crate::error::Result;
 use crate::gguf::Gguf;
@@ -52,7 +56,7 @@ impl Llama {
         let output = if file.has_tensor("output.weight") {
             Linear::load(file, "output.weight")?
         } else {
-            Linear::from_weight(&embedding)?
+            Linear::from_weight(&embedding, file.is_exact("token_embd.weight"))?
         };
         let layers = (0..shape.layers).map(|index| Layer::load(file, index));
         Ok(Self {

@@ -13,7 +13,7 @@ use crate::engine::ScoreRequest;
 use crate::error::{GenerateError, Result};
 use crate::evidence::Evidence;
 use crate::sentence::{self, Span};
-use crate::words::content_words;
+use crate::words::{content_words, folded_words};
 use crate::{Generator, Passage};
 
 /// Sentences that the encoder sees; of more, those that share most with the question.
@@ -187,12 +187,13 @@ fn context_of(passage: &Passage) -> String {
 /// All sentences with their share of the question's words, a rare word counting more; the best of them.
 fn lexical(question: &str, passages: &[Passage]) -> Vec<Candidate> {
     let asked = content_words(question);
+    let question_words = folded_words(question);
     let mut candidates = Vec::new();
     let mut words = Vec::new();
     for (index, passage) in passages.iter().enumerate() {
         for span in sentence::sentences(&passage.text) {
             let text = sentence::text_of(&passage.text, span);
-            if text.starts_with('#') || !text.chars().any(char::is_alphanumeric) {
+            if !may_answer(&text, passage, &question_words) {
                 continue;
             }
             words.push(content_words(&text));
@@ -229,6 +230,14 @@ fn lexical(question: &str, passages: &[Passage]) -> Vec<Candidate> {
     candidates
 }
 
+/// Headings, questions, and what only repeats the question say nothing about it, however alike they are.
+fn may_answer(text: &str, passage: &Passage, question_words: &[String]) -> bool {
+    let words = folded_words(text);
+    let is_heading = text.starts_with('#') || passage.heading_path.iter().any(|heading| heading.trim() == text.trim());
+    let repeats = question_words.len() > 2 && words.windows(question_words.len()).any(|part| part == question_words);
+    !words.is_empty() && !is_heading && !repeats && !text.trim_end().ends_with('?')
+}
+
 /// How much a word of the question says: the fewer sentences have it, the more.
 fn rarity<'a>(asked: &'a [String], sentences: &[Vec<String>]) -> HashMap<&'a str, f32> {
     let weight = |word: &String| {
@@ -252,4 +261,27 @@ fn sort(candidates: &mut [Candidate]) {
 /// Cosine of normalised vectors.
 pub(crate) fn dot(a: &[f32], b: &[f32]) -> f32 {
     a.iter().zip(b).map(|(a, b)| a * b).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_repeats_the_question_does_not_answer_it() {
+        let passage = Passage {
+            heading_path: vec!["The well".into()],
+            ..Passage::default()
+        };
+        let question = folded_words("How deep is the well?");
+        for (text, expected) in [
+            ("The well is forty metres deep.", true),
+            ("ask \"How deep is the well?\" --json", false),
+            ("The well", false),
+            ("Is it deep?", false),
+            ("---", false),
+        ] {
+            assert_eq!(may_answer(text, &passage, &question), expected, "{text}");
+        }
+    }
 }

@@ -16,10 +16,23 @@ pub(crate) fn sentences(text: &str) -> Vec<(usize, usize)> {
     for (start, part) in text.split_sentence_bound_indices() {
         match ranges.last_mut() {
             Some(last) if !ends_sentence(&text[last.0..last.1], part) => last.1 = start + part.len(),
-            _ => ranges.push((start, start + part.len())),
+            Some(last) => {
+                // A closing mark after a space belongs to what it closes.
+                let begin = start + closing_bytes(part);
+                last.1 = begin;
+                ranges.push((begin, start + part.len()));
+            }
+            None => ranges.push((start, start + part.len())),
         }
     }
+    ranges.retain(|(start, end)| start < end);
     ranges
+}
+
+/// Length of the closing quotation marks and brackets at the start, with the white space after them.
+fn closing_bytes(part: &str) -> usize {
+    let rest = part.trim_start_matches(['»', '”', '’', ')', ']']);
+    if rest.len() == part.len() { 0 } else { part.len() - rest.trim_start().len() }
 }
 
 fn ends_sentence(sentence: &str, next: &str) -> bool {

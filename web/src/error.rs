@@ -55,6 +55,7 @@ const TABLE: &[(&str, &str, u16)] = &[
     ("conflict", "conflict", 409),
     ("too_large", "too_large", 413),
     ("question_too_long", "too_large", 413),
+    ("unsupported_media_type", "invalid_request_error", 415),
     ("overloaded", "overloaded", 429),
     ("internal", "internal", 500),
     ("model_missing", "unavailable", 503),

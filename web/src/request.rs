@@ -118,6 +118,7 @@ fn plain_error(response: &ServiceResponse<BoxBody>) -> Option<ApiError> {
         405 => ApiError::new("method_not_allowed", "this address does not take that method", "see /openapi.json for what it takes"),
         400 => ApiError::new("invalid_request", format!("the request could not be read{}", detail()), "see /openapi.json for its shape"),
         413 => ApiError::new("too_large", "the request is larger than this address takes", "send less at once"),
+        415 => ApiError::new("unsupported_media_type", format!("the body is of another type than this address takes{}", detail()), "see /openapi.json for what it takes"),
         500 => ApiError::internal(detail()),
         _ => return None,
     })

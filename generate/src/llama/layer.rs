@@ -4,32 +4,10 @@ use candle_core::{D, Device, Module as _, Tensor};
 use candle_nn::ops::{rms_norm, softmax_last_dim};
 use candle_nn::rotary_emb::rope_i;
 
+use super::linear::Linear;
 use super::{Sequence, Shape};
 use crate::error::Result;
 use crate::gguf::Gguf;
-
-/// A matrix product without bias. The weight is held transposed: `(inputs, outputs)`.
-pub(super) struct Linear {
-    weight: Tensor,
-}
-
-impl Linear {
-    pub(super) fn load(file: &mut Gguf, name: &str) -> Result<Self> {
-        Self::from_weight(&file.floats(name)?)
-    }
-
-    /// From `(outputs, inputs)`; shares its memory.
-    pub(super) fn from_weight(weight: &Tensor) -> Result<Self> {
-        Ok(Self {
-            weight: weight.t()?,
-        })
-    }
-
-    /// `(rows, inputs)` to `(rows, outputs)`.
-    pub(super) fn forward(&self, rows: &Tensor) -> Result<Tensor> {
-        Ok(rows.matmul(&self.weight)?)
-    }
-}
 
 /// Rotations and masks of a batch, shared by all layers.
 pub(super) struct Positions {

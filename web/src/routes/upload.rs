@@ -10,6 +10,7 @@ use terroir_store::{Enqueued, NewDocument};
 use crate::api::UploadedItem;
 use crate::app::Service;
 use crate::error::{ApiError, ApiResult, ErrorBody};
+use crate::limits;
 
 /// People wait for what they upload; bulk loads have priority 0.
 const PRIORITY: i64 = 10;
@@ -32,6 +33,10 @@ pub async fn upload(service: web::Data<Service>, form: MultipartForm<Upload>) ->
     let Upload { files, collection, source_uri } = form.into_inner();
     if files.is_empty() {
         return Err(ApiError::new("invalid_upload", "the form has no field file", "send each file in a form field named file").param("file"));
+    }
+    let max_bytes = service.settings.ingest.max_file_bytes;
+    if files.iter().any(|file| file.size as u64 > max_bytes) {
+        return Err(limits::too_large(max_bytes).param("file"));
     }
     let collection = collection.map_or_else(|| "default".to_owned(), Text::into_inner);
     let source_uri = source_uri.map(Text::into_inner).filter(|_| files.len() == 1);

@@ -1,0 +1,171 @@
+// The page in a real browser against a real service: BASE_URL, with the sample corpus in it.
+// Prints a line per check and "N passed, M failed"; screenshots go to SCREENSHOTS.
+import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { chromium } from "playwright-core";
+
+const base = process.env.BASE_URL;
+const question = process.env.FIRST_QUESTION ?? "How does Terroir prove an answer?";
+const screenshots = process.env.SCREENSHOTS;
+const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+
+const browser = await chromium.launch({
+  executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+  args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
+});
+const context = await browser.newContext({ viewport: { width: 1280, height: 860 }, locale: "en-GB", colorScheme: "light", reducedMotion: "reduce", bypassCSP: true });
+const page = await context.newPage();
+page.setDefaultTimeout(60_000);
+const complaints = [];
+page.on("console", (message) => message.type() === "error" && complaints.push(message.text()));
+page.on("pageerror", (error) => complaints.push(String(error)));
+
+let passed = 0;
+let failed = 0;
+
+async function check(name, work) {
+  try {
+    await work();
+    passed += 1;
+    console.log(`ok   ${name}`);
+  } catch (error) {
+    failed += 1;
+    console.log(`FAIL ${name}: ${error.message.split("\n").slice(0, 4).join(" ")}`);
+  }
+  if (screenshots) await page.screenshot({ path: join(screenshots, `${name.replaceAll(" ", "-")}.png`) }).catch(() => {});
+}
+
+function expect(truth, message) {
+  if (!truth) throw new Error(message);
+}
+
+/** Zero serious accessibility violations on what is shown. */
+async function accessible() {
+  await page.evaluate(axe);
+  const { violations } = await page.evaluate(() => globalThis.axe.run(document, { resultTypes: ["violations"] }));
+  const serious = violations.filter((violation) => ["serious", "critical"].includes(violation.impact));
+  expect(serious.length === 0, serious.map((violation) => `${violation.id}: ${violation.nodes[0]?.html}`).join("; "));
+}
+
+async function openCitation() {
+  await page.locator("[data-citation]").first().click();
+  await page.getByRole("dialog").waitFor();
+  await page.locator("[data-highlight]").first().waitFor();
+}
+
+async function ask(text) {
+  await page.goto(`${base}/#/`);
+  await page.reload();
+  await page.locator("#question").fill(text);
+  await page.keyboard.press("Enter");
+  await page.locator("article .foot").last().waitFor();
+}
+
+await check("empty", async () => {
+  await page.goto(base);
+  await page.locator("footer").getByText("Terroir 0.").waitFor();
+  await accessible();
+});
+
+await check("answer", async () => {
+  await ask(question);
+  await page.locator("[data-citation] .yes").first().waitFor();
+  await accessible();
+});
+
+await check("citation", async () => {
+  await openCitation();
+  await accessible();
+  await page.keyboard.press("Escape");
+  await page.getByRole("dialog").waitFor({ state: "detached" });
+});
+
+await check("citation in a PDF", async () => {
+  await ask(process.env.PDF_QUESTION ?? "What happens to a file that crashes its parser?");
+  await page.locator("[data-citation]", { hasText: "Handbook" }).first().click();
+  await page.locator("canvas").waitFor();
+  await page.locator(".mark").first().waitFor();
+  await accessible();
+  await page.keyboard.press("Escape");
+});
+
+await check("abstention", async () => {
+  await ask("What is the capital of Mongolia?");
+  await page.locator(".abstained").waitFor();
+  await accessible();
+});
+
+const folder = mkdtempSync(join(tmpdir(), "terroir-page-"));
+const name = `storks-${Date.now()}.txt`;
+writeFileSync(join(folder, name), `The storks of Quittebeuf return on the ${Date.now()}th day of their journey.`);
+
+await check("library", async () => {
+  await page.goto(`${base}/#/library`);
+  await page.locator("input[type=file]").first().setInputFiles(join(folder, name));
+  await page.locator(`[data-document="${name}"][data-status="ready"]`).waitFor();
+  await accessible();
+});
+
+await check("failure", async () => {
+  const broken = join(folder, "broken.pdf");
+  writeFileSync(broken, "%PDF-1.7\nnothing of a PDF follows");
+  await page.locator("input[type=file]").first().setInputFiles(broken);
+  await page.locator(`[data-document="broken.pdf"][data-status="failed"]`).waitFor();
+});
+
+await check("search", async () => {
+  await page.goto(`${base}/#/search`);
+  await page.locator("input[type=search]").fill("storks of Quittebeuf");
+  await page.keyboard.press("Enter");
+  await page.locator("li mark").first().waitFor();
+  expect((await page.locator("ol > li").first().textContent()).includes("Quittebeuf"), "the uploaded file is not first");
+  await accessible();
+});
+
+await check("removal", async () => {
+  await page.goto(`${base}/#/library`);
+  for (const file of [name, "broken.pdf"]) {
+    const row = page.locator(`[data-document="${file}"]`);
+    await row.getByRole("button").first().click();
+    await row.locator("[data-confirm]").click();
+    await row.waitFor({ state: "detached" });
+  }
+});
+
+await check("French", async () => {
+  await page.locator("[data-language]").click();
+  await page.getByText("Rien ne quitte cette machine.").waitFor();
+  expect((await page.locator("html").getAttribute("lang")) === "fr", "lang is not fr");
+  await ask("Que se passe-t-il quand les documents ne contiennent pas assez d'éléments ?");
+  await accessible();
+});
+
+await check("dark", async () => {
+  await page.locator("[data-theme]").click();
+  expect(await page.evaluate(() => document.documentElement.classList.contains("dark")), "the page is not dark");
+  await page.waitForTimeout(400);
+  await accessible();
+});
+
+await check("narrow", async () => {
+  await page.setViewportSize({ width: 360, height: 740 });
+  for (const view of ["library", "search", ""]) {
+    await page.goto(`${base}/#/${view}`);
+    await page.waitForTimeout(300);
+    const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+    expect(overflow <= 0, `#/${view} is ${overflow} pixels too wide`);
+  }
+  await openCitation().catch(() => {});
+});
+
+await check("console", async () => {
+  const real = complaints.filter((text) => !text.includes("status of 404"));
+  expect(real.length === 0, real.join(" | "));
+});
+
+await browser.close();
+console.log(`${passed} passed, ${failed} failed`);
+process.exit(failed > 0 ? 1 : 0);
