@@ -30,10 +30,7 @@ pub fn bench(encoder: &Encoder, passages: &[String]) -> Result<EmbedBench, Embed
     let warm_up = passages.iter().take(WARM_UP_PASSAGES).cloned().collect();
     encoder.encode_blocking(warm_up, Priority::Bulk)?;
     let limit = encoder.max_tokens();
-    let tokens = passages
-        .iter()
-        .map(|passage| encoder.count_tokens(passage).min(limit))
-        .sum::<usize>();
+    let tokens = passages.iter().map(|passage| encoder.count_tokens(passage).min(limit)).sum::<usize>();
 
     let (wall, cpu) = (Instant::now(), cpu_seconds());
     encoder.encode_blocking(passages.to_vec(), Priority::Bulk)?;
@@ -57,9 +54,7 @@ fn cpu_seconds() -> f64 {
 
 fn peak_rss_bytes() -> Option<u64> {
     let status = fs_err::read_to_string("/proc/self/status").ok()?;
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     let kibibytes = line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?;
     Some(kibibytes * 1024)
 }

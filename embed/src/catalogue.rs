@@ -54,8 +54,7 @@ pub struct CatalogueFile {
 impl Catalogue {
     /// The catalogue that this build carries.
     pub fn built_in() -> Self {
-        toml::from_str(CATALOGUE)
-            .expect("catalogue.toml is part of the build and its test parses it")
+        toml::from_str(CATALOGUE).expect("catalogue.toml is part of the build and its test parses it")
     }
 
     pub fn model(&self, name: &str) -> Option<&CatalogueModel> {
@@ -98,23 +97,11 @@ mod tests {
         let mut names = HashSet::new();
         for model in &catalogue.models {
             assert!(names.insert(&model.name), "{} stands twice", model.name);
-            assert!(
-                ["embed", "generate"].contains(&model.role.as_str()),
-                "{}",
-                model.name
-            );
-            assert!(
-                model.files.iter().any(|file| file.name == model.weights),
-                "{}",
-                model.name
-            );
+            assert!(["embed", "generate"].contains(&model.role.as_str()), "{}", model.name);
+            assert!(model.files.iter().any(|file| file.name == model.weights), "{}", model.name);
             for file in &model.files {
                 assert_eq!(file.sha256.len(), 64, "{}", file.name);
-                assert!(
-                    file.sha256
-                        .bytes()
-                        .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
-                );
+                assert!(file.sha256.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')));
                 assert!(file.bytes > 0 && !file.name.split('/').any(|part| part == ".."));
             }
         }

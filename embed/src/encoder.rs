@@ -49,11 +49,7 @@ pub struct EncoderOptions {
 impl Default for EncoderOptions {
     fn default() -> Self {
         let threads = available_parallelism().map_or(1, std::num::NonZero::get);
-        Self {
-            threads,
-            queue_capacity: 64,
-            max_batch_tokens: 512,
-        }
+        Self { threads, queue_capacity: 64, max_batch_tokens: 512 }
     }
 }
 
@@ -84,29 +80,16 @@ impl Encoder {
             passport: files.passport.clone(),
         });
         let max_batch_tokens = options.max_batch_tokens.max(model.tokens.max_tokens());
-        let queue = Arc::new(Queue::new(
-            options.queue_capacity,
-            max_batch_tokens,
-            model.tokens.max_tokens(),
-        ));
+        let queue = Arc::new(Queue::new(options.queue_capacity, max_batch_tokens, model.tokens.max_tokens()));
         let shared = Arc::clone(&model);
-        let threads = ModelThreads::start(options.threads.max(1), &queue, move |texts| {
-            shared.encode(texts, max_batch_tokens)
-        })?;
-        Ok(Self {
-            model,
-            queue,
-            threads: Arc::new(threads),
-        })
+        let threads =
+            ModelThreads::start(options.threads.max(1), &queue, move |texts| shared.encode(texts, max_batch_tokens))?;
+        Ok(Self { model, queue, threads: Arc::new(threads) })
     }
 
     /// One vector per text, in order: L2-normalised, [`dimensions`](Self::dimensions) long. Longer texts
     /// are cut at [`max_tokens`](Self::max_tokens). Dropping the future takes its texts off the queue.
-    pub async fn encode(
-        &self,
-        texts: Vec<String>,
-        priority: Priority,
-    ) -> Result<Vec<Vec<f32>>, EmbedError> {
+    pub async fn encode(&self, texts: Vec<String>, priority: Priority) -> Result<Vec<Vec<f32>>, EmbedError> {
         if texts.is_empty() {
             return Ok(Vec::new());
         }
@@ -116,11 +99,7 @@ impl Encoder {
     }
 
     /// [`encode`](Self::encode) for a thread that may wait; never call it on an async thread.
-    pub fn encode_blocking(
-        &self,
-        texts: Vec<String>,
-        priority: Priority,
-    ) -> Result<Vec<Vec<f32>>, EmbedError> {
+    pub fn encode_blocking(&self, texts: Vec<String>, priority: Priority) -> Result<Vec<Vec<f32>>, EmbedError> {
         if texts.is_empty() {
             return Ok(Vec::new());
         }
@@ -157,13 +136,8 @@ impl Encoder {
 impl Model {
     /// Batches by what the tokenizer found, so that the token budget holds for any script.
     fn encode(&self, texts: &[&str], max_batch_tokens: usize) -> Result<Vec<Vec<f32>>, EmbedError> {
-        let inference = |error: candle_core::Error| EmbedError::Inference {
-            reason: error.to_string(),
-        };
-        let sequences = texts
-            .iter()
-            .map(|text| self.tokens.ids(text))
-            .collect::<Result<Vec<_>, _>>()?;
+        let inference = |error: candle_core::Error| EmbedError::Inference { reason: error.to_string() };
+        let sequences = texts.iter().map(|text| self.tokens.ids(text)).collect::<Result<Vec<_>, _>>()?;
         let mut vectors = Vec::with_capacity(texts.len());
         let mut rest = sequences.as_slice();
         while !rest.is_empty() {

@@ -15,19 +15,11 @@ pub enum EmbedError {
     #[error("the encoder could not compute this batch: {reason}")]
     Inference { reason: String },
     #[error("model {name} has no readable {}: {reason}; import it again with `terroir models import PATH`", file.display())]
-    Model {
-        name: String,
-        file: PathBuf,
-        reason: String,
-    },
+    Model { name: String, file: PathBuf, reason: String },
     #[error("model {name} is not known; `terroir models list` shows those that are")]
     UnknownModel { name: String },
     #[error("model {name} is not installed ({} is missing); run `make models`, or `terroir models import PATH` with {hint}", file.display())]
-    Missing {
-        name: String,
-        file: PathBuf,
-        hint: String,
-    },
+    Missing { name: String, file: PathBuf, hint: String },
     #[error(
         "no model for the role `{role}` is installed; run `make models`, or `terroir models import PATH` with {hint}"
     )]
@@ -35,21 +27,14 @@ pub enum EmbedError {
     #[error(
         "{file} is damaged: expected {expected_bytes} bytes with sha256 {expected}, found {found}; fetch it again and run `terroir models import PATH`"
     )]
-    Damaged {
-        file: String,
-        expected_bytes: u64,
-        expected: String,
-        found: String,
-    },
+    Damaged { file: String, expected_bytes: u64, expected: String, found: String },
     #[error("{} holds no model weights (.safetensors or .gguf)", path.display())]
     NoModelFound { path: PathBuf },
     #[error(
         "unknown weights: {file} (sha256 {sha256}) is not in the catalogue, so its licence and origin are not known; if you trust it, run `terroir models import --accept-unknown PATH`"
     )]
     UnknownWeights { file: String, sha256: String },
-    #[error(
-        "{file} is needed beside {weights} and was not found; import the model's whole folder or package"
-    )]
+    #[error("{file} is needed beside {weights} and was not found; import the model's whole folder or package")]
     Incomplete { weights: String, file: String },
     #[error(
         "the name {name} belongs to a model of the catalogue with other weights; rename the file or folder and import it again"

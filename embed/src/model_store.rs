@@ -74,10 +74,7 @@ impl ModelStore {
     }
 
     fn with_catalogue(directory: &Path, catalogue: Catalogue) -> Self {
-        Self {
-            directory: directory.to_owned(),
-            catalogue,
-        }
+        Self { directory: directory.to_owned(), catalogue }
     }
 
     pub fn catalogue(&self) -> &Catalogue {
@@ -86,12 +83,7 @@ impl ModelStore {
 
     /// Models of the catalogue first, then those accepted as unknown, by name. Hashes only what changed.
     pub fn list(&self) -> Vec<ModelEntry> {
-        let mut records = self
-            .catalogue
-            .models
-            .iter()
-            .map(Record::from)
-            .collect::<Vec<_>>();
+        let mut records = self.catalogue.models.iter().map(Record::from).collect::<Vec<_>>();
         records.extend(self.imported_unknown());
         records
             .into_iter()
@@ -112,28 +104,22 @@ impl ModelStore {
 
     /// Hashes every file of a model again.
     pub fn verify(&self, name: &str) -> Result<Passport, EmbedError> {
-        self.checked(name, Check::Always)
-            .map(|files| files.passport)
+        self.checked(name, Check::Always).map(|files| files.passport)
     }
 
     /// The first model of the catalogue with this role (`embed`, `generate`) that is installed, else the
     /// first accepted unknown one. A damaged model is an error, not a reason to take another.
     pub fn default_for(&self, role: &str) -> Result<ModelFiles, EmbedError> {
         let entries = self.list();
-        let installed = entries
-            .iter()
-            .find(|entry| entry.role == role && entry.state != ModelState::Missing);
+        let installed = entries.iter().find(|entry| entry.role == role && entry.state != ModelState::Missing);
         if let Some(entry) = installed {
             return self.files(&entry.name);
         }
-        let hint = entries.iter().find(|entry| entry.role == role).map_or_else(
-            || "the model's files".to_owned(),
-            |entry| self.origin_hint(&entry.name),
-        );
-        Err(EmbedError::NoneForRole {
-            role: role.to_owned(),
-            hint,
-        })
+        let hint = entries
+            .iter()
+            .find(|entry| entry.role == role)
+            .map_or_else(|| "the model's files".to_owned(), |entry| self.origin_hint(&entry.name));
+        Err(EmbedError::NoneForRole { role: role.to_owned(), hint })
     }
 
     fn checked(&self, name: &str, check: Check) -> Result<ModelFiles, EmbedError> {
@@ -144,20 +130,12 @@ impl ModelStore {
             let path = directory.join(&file.name);
             if !path.is_file() {
                 let hint = self.origin_hint(name);
-                return Err(EmbedError::Missing {
-                    name: name.to_owned(),
-                    file: path,
-                    hint,
-                });
+                return Err(EmbedError::Missing { name: name.to_owned(), file: path, hint });
             }
             verified.check(&path, file, check)?;
         }
         verified.save(&directory);
-        Ok(ModelFiles {
-            weights: directory.join(&record.weights),
-            directory,
-            passport: record.passport,
-        })
+        Ok(ModelFiles { weights: directory.join(&record.weights), directory, passport: record.passport })
     }
 
     fn state(&self, record: &Record) -> ModelState {
@@ -176,9 +154,7 @@ impl ModelStore {
         self.imported_unknown()
             .into_iter()
             .find(|record| record.passport.name == name)
-            .ok_or_else(|| EmbedError::UnknownModel {
-                name: name.to_owned(),
-            })
+            .ok_or_else(|| EmbedError::UnknownModel { name: name.to_owned() })
     }
 
     fn imported_unknown(&self) -> Vec<Record> {
@@ -191,10 +167,7 @@ impl ModelStore {
                 let record = fs::read(folder.path().join(PASSPORT_FILE)).ok()?;
                 let record = serde_json::from_slice::<Record>(&record).ok()?;
                 let here = folder.file_name().to_str() == Some(record.passport.name.as_str());
-                let plain = record
-                    .files
-                    .iter()
-                    .all(|file| import::is_plain_path(&file.name))
+                let plain = record.files.iter().all(|file| import::is_plain_path(&file.name))
                     && record.files.iter().any(|file| file.name == record.weights);
                 let known = self.catalogue.model(&record.passport.name).is_some();
                 (here && plain && !known).then_some(record)

@@ -43,10 +43,7 @@ const LANGUAGES: [Language; 7] = [
 pub(crate) fn sentence(question: &str) -> &'static str {
     let words = folded_words(question);
     let hits = |language: &Language| {
-        words
-            .iter()
-            .filter(|word| language.words.split(' ').any(|own| own == word.as_str()))
-            .count()
+        words.iter().filter(|word| language.words.split(' ').any(|own| own == word.as_str())).count()
     };
     let mut best = &LANGUAGES[0];
     for language in &LANGUAGES[1..] {

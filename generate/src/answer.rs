@@ -8,8 +8,8 @@ use tokio::sync::mpsc;
 use crate::error::Result;
 use crate::select::{self, Candidate};
 use crate::{
-    AnswerEvent, AnswerRequest, Citation, GenerateError, Generator, Outcome, Passage, Style,
-    Timings, Usage, abstain, compose, evidence, verify,
+    AnswerEvent, AnswerRequest, Citation, GenerateError, Generator, Outcome, Passage, Style, Timings, Usage, abstain,
+    compose, evidence, verify,
 };
 
 /// Events that may wait for a reader.
@@ -51,19 +51,9 @@ impl Answerer {
         let _ = writing.events.send(last).await;
     }
 
-    async fn write(
-        &self,
-        request: &AnswerRequest,
-        writing: &mut Writing,
-    ) -> Result<(Outcome, f32)> {
+    async fn write(&self, request: &AnswerRequest, writing: &mut Writing) -> Result<(Outcome, f32)> {
         request.sampling.check()?;
-        let ranking = select::rank(
-            &self.generator,
-            &self.encoder,
-            &request.question,
-            &request.passages,
-        )
-        .await?;
+        let ranking = select::rank(&self.generator, &self.encoder, &request.question, &request.passages).await?;
         writing.usage.prompt_tokens = ranking.prompt_tokens;
         writing.timings.prefilter_ms = ranking.prefilter_ms;
         writing.timings.model_ms = ranking.model_ms;
@@ -116,35 +106,21 @@ impl Writing {
 
     pub(crate) async fn text(&mut self, text: &str) -> Result<()> {
         self.text.push_str(text);
-        let event = AnswerEvent::Delta {
-            text: text.to_owned(),
-        };
-        self.events
-            .send(event)
-            .await
-            .map_err(|_| GenerateError::Closed)
+        let event = AnswerEvent::Delta { text: text.to_owned() };
+        self.events.send(event).await.map_err(|_| GenerateError::Closed)
     }
 
     /// The sentence itself, with its citation.
     async fn quote(&mut self, candidate: &Candidate, passages: &[Passage]) -> Result<()> {
         let space = if self.text.is_empty() { "" } else { " " };
         // A sentence of a PDF may be broken over lines; the quote keeps the breaks, the answer does not.
-        let sentence = candidate
-            .text
-            .split_whitespace()
-            .collect::<Vec<_>>()
-            .join(" ");
+        let sentence = candidate.text.split_whitespace().collect::<Vec<_>>().join(" ");
         self.text(&format!("{space}{sentence}")).await?;
         self.cite(candidate, passages, true).await
     }
 
     /// Adds the next marker and its quote. `supported`: the quote says what the text before it says.
-    pub(crate) async fn cite(
-        &mut self,
-        candidate: &Candidate,
-        passages: &[Passage],
-        supported: bool,
-    ) -> Result<()> {
+    pub(crate) async fn cite(&mut self, candidate: &Candidate, passages: &[Passage], supported: bool) -> Result<()> {
         self.citations += 1;
         let passage = &passages[candidate.passage];
         let mut citation = Citation {
@@ -158,10 +134,7 @@ impl Writing {
         citation.verified = supported && verify::stands(&citation, passage);
         self.text(&format!(" [{}]", self.citations)).await?;
         let event = AnswerEvent::Citation(citation);
-        self.events
-            .send(event)
-            .await
-            .map_err(|_| GenerateError::Closed)
+        self.events.send(event).await.map_err(|_| GenerateError::Closed)
     }
 
     pub(crate) fn is_empty(&self) -> bool {

@@ -10,8 +10,7 @@ use crate::engine::{CompleteRequest, Piece};
 use crate::{GenerateError, Generator, GeneratorOptions, Sampling};
 
 /// Text to read; repeated as long as needed.
-const TEXT: &str =
-    "The committee met on the second floor and agreed that the new bridge would open in spring. ";
+const TEXT: &str = "The committee met on the second floor and agreed that the new bridge would open in spring. ";
 
 #[derive(Debug, Clone, Serialize)]
 pub struct GenerateBench {
@@ -38,17 +37,9 @@ pub fn bench(
     threads: usize,
 ) -> Result<GenerateBench, GenerateError> {
     let loading = Instant::now();
-    let context_tokens = prompt_tokens
-        .saturating_add(output_tokens)
-        .saturating_add(1);
-    let generator = Generator::open(
-        files,
-        GeneratorOptions {
-            threads,
-            context_tokens,
-            ..GeneratorOptions::default()
-        },
-    )?;
+    let context_tokens = prompt_tokens.saturating_add(output_tokens).saturating_add(1);
+    let generator =
+        Generator::open(files, GeneratorOptions { threads, context_tokens, ..GeneratorOptions::default() })?;
     let load_ms = loading.elapsed().as_millis() as u64;
     let text = TEXT.repeat(prompt_tokens.div_ceil(8) + 1);
     let mut prompt = generator.tokens().encode(&text, false)?;
@@ -60,11 +51,7 @@ pub fn bench(
     let first = run(&generator, &prompt, 1)?;
     let prefill = wall.elapsed().as_secs_f64();
     let decoding = Instant::now();
-    let written = if output_tokens > 1 {
-        run(&generator, &prompt, output_tokens)?
-    } else {
-        first
-    };
+    let written = if output_tokens > 1 { run(&generator, &prompt, output_tokens)? } else { first };
     // The second run reads the prompt again before it writes.
     let decode = decoding.elapsed().as_secs_f64() - prefill;
     Ok(GenerateBench {
@@ -82,14 +69,8 @@ pub fn bench(
 
 /// Tokens written.
 fn run(generator: &Generator, prompt: &[u32], max_tokens: usize) -> Result<usize, GenerateError> {
-    let sampling = Sampling {
-        max_tokens,
-        ..Sampling::default()
-    };
-    let request = CompleteRequest {
-        prompt: prompt.to_vec(),
-        sampling,
-    };
+    let sampling = Sampling { max_tokens, ..Sampling::default() };
+    let request = CompleteRequest { prompt: prompt.to_vec(), sampling };
     let mut pieces = generator.complete(request)?;
     while let Some(piece) = pieces.blocking_recv() {
         if let Piece::End { output_tokens } = piece? {
@@ -106,9 +87,7 @@ fn cpu_seconds() -> f64 {
 
 fn peak_rss_bytes() -> Option<u64> {
     let status = fs_err::read_to_string("/proc/self/status").ok()?;
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     let kibibytes = line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?;
     Some(kibibytes * 1024)
 }

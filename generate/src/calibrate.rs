@@ -30,44 +30,29 @@ fn cases(path: &Path) -> Vec<Case> {
             for question in list(&paragraph["qas"]) {
                 cases.push(Case {
                     question: text(&question["question"]),
-                    answers: list(&question["answers"])
-                        .iter()
-                        .map(|answer| text(&answer["text"]))
-                        .collect(),
+                    answers: list(&question["answers"]).iter().map(|answer| text(&answer["text"])).collect(),
                     paragraph: text(&paragraph["context"]),
                 });
             }
         }
     }
     let step = cases.len() / QUESTIONS;
-    cases
-        .into_iter()
-        .step_by(step.max(1))
-        .take(QUESTIONS)
-        .collect()
+    cases.into_iter().step_by(step.max(1)).take(QUESTIONS).collect()
 }
 
 fn models() -> (Generator, Encoder) {
     let directory = std::env::var("TERROIR_MODELS_DIR").unwrap_or_else(|_| "../data/models".into());
     let store = ModelStore::open(Path::new(&directory)).expect("run make models");
-    let generate = store
-        .files("SmolLM2-135M-Instruct")
-        .expect("run make models");
+    let generate = store.files("SmolLM2-135M-Instruct").expect("run make models");
     let embed = store.files("all-MiniLM-L6-v2").expect("run make models");
-    let options = GeneratorOptions {
-        threads: 1,
-        ..GeneratorOptions::default()
-    };
+    let options = GeneratorOptions { threads: 1, ..GeneratorOptions::default() };
     let generator = Generator::open(&generate, options).expect("the model opens");
     let encoder = Encoder::open(&embed, EncoderOptions::default()).expect("the model opens");
     (generator, encoder)
 }
 
 fn passage(text: &str) -> Passage {
-    Passage {
-        text: text.to_owned(),
-        ..Passage::default()
-    }
+    Passage { text: text.to_owned(), ..Passage::default() }
 }
 
 /// One line per candidate: set, kind (gold, unanswerable, other), question, rank, holds the answer, features.
@@ -83,22 +68,13 @@ async fn calibrate() {
         }
         let cases = cases(&path);
         for (index, case) in cases.iter().enumerate() {
-            let gold = if case.answers.is_empty() {
-                "unanswerable"
-            } else {
-                "gold"
-            };
+            let gold = if case.answers.is_empty() { "unanswerable" } else { "gold" };
             let other = &cases[(index + cases.len() / 2) % cases.len()];
             for (kind, paragraph) in [(gold, &case.paragraph), ("other", &other.paragraph)] {
                 let passages = [passage(paragraph)];
-                let ranking = select::rank(&generator, &encoder, &case.question, &passages)
-                    .await
-                    .expect("ranks");
+                let ranking = select::rank(&generator, &encoder, &case.question, &passages).await.expect("ranks");
                 for (rank, candidate) in ranking.candidates.iter().enumerate() {
-                    let holds = case
-                        .answers
-                        .iter()
-                        .any(|answer| candidate.text.contains(answer.as_str()));
+                    let holds = case.answers.iter().any(|answer| candidate.text.contains(answer.as_str()));
                     let evidence = candidate.evidence;
                     println!(
                         "{set}\t{kind}\t{index}\t{rank}\t{}\t{}\t{}\t{}\t{}",

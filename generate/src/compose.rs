@@ -22,10 +22,7 @@ pub(crate) async fn write(
     ranking: &Ranking,
     writing: &mut Writing,
 ) -> Result<()> {
-    let room = request
-        .sampling
-        .max_tokens
-        .min(generator.context_tokens() / 2);
+    let room = request.sampling.max_tokens.min(generator.context_tokens() / 2);
     // The template adds some tokens of its own around the messages.
     let budget = generator.context_tokens().saturating_sub(room + 64);
     let tokens = generator.tokens();
@@ -70,30 +67,23 @@ async fn state(
     if content_words(statement).is_empty() {
         return Ok(());
     }
-    let vectors = encoder
-        .encode(vec![statement.to_owned()], Priority::Interactive)
-        .await?;
+    let vectors = encoder.encode(vec![statement.to_owned()], Priority::Interactive).await?;
     let vector = vectors.first().map_or(&[][..], Vec::as_slice);
     let nearest = ranking.candidates.iter().max_by(|a, b| {
-        let nearness = |candidate: &Candidate| {
-            shared_words(statement, &candidate.text) + dot(vector, candidate.vector())
-        };
+        let nearness =
+            |candidate: &Candidate| shared_words(statement, &candidate.text) + dot(vector, candidate.vector());
         nearness(a).total_cmp(&nearness(b))
     });
     let Some(nearest) = nearest else {
         return Ok(());
     };
-    let (shared, similar) = (
-        shared_words(statement, &nearest.text),
-        dot(vector, nearest.vector()),
-    );
+    let (shared, similar) = (shared_words(statement, &nearest.text), dot(vector, nearest.vector()));
     if shared < SHARED_WORDS && similar < SIMILAR {
         return Ok(());
     }
     let space = if writing.is_empty() { "" } else { " " };
     writing.text(&format!("{space}{statement}")).await?;
-    let supported =
-        shared >= SHARED_WORDS && similar >= SIMILAR && numbers_hold(statement, nearest, request);
+    let supported = shared >= SHARED_WORDS && similar >= SIMILAR && numbers_hold(statement, nearest, request);
     writing.cite(nearest, &request.passages, supported).await
 }
 
@@ -107,9 +97,7 @@ fn shared_words(statement: &str, quote: &str) -> f32 {
 /// Every number of the statement is in the quote, or was in the question.
 fn numbers_hold(statement: &str, quote: &Candidate, request: &AnswerRequest) -> bool {
     let known = [numbers(&quote.text), numbers(&request.question)].concat();
-    numbers(statement)
-        .iter()
-        .all(|number| known.contains(number))
+    numbers(statement).iter().all(|number| known.contains(number))
 }
 
 #[cfg(test)]
@@ -121,26 +109,15 @@ mod tests {
         let mut text = "It is 3.".to_owned();
         assert_eq!(first_statement(&mut text), None);
         text.push_str("5 metres high. And");
-        assert_eq!(
-            first_statement(&mut text).as_deref(),
-            Some("It is 3.5 metres high.")
-        );
+        assert_eq!(first_statement(&mut text).as_deref(), Some("It is 3.5 metres high."));
         assert_eq!(text, "And");
     }
 
     #[test]
     fn a_quote_is_near_by_its_words() {
         assert!(
-            shared_words(
-                "The tower is 300 metres tall.",
-                "At 300 metres, the tower was the tallest."
-            ) >= SHARED_WORDS
+            shared_words("The tower is 300 metres tall.", "At 300 metres, the tower was the tallest.") >= SHARED_WORDS
         );
-        assert!(
-            shared_words(
-                "Bananas are yellow.",
-                "At 300 metres, the tower was the tallest."
-            ) < SHARED_WORDS
-        );
+        assert!(shared_words("Bananas are yellow.", "At 300 metres, the tower was the tallest.") < SHARED_WORDS);
     }
 }

@@ -138,10 +138,7 @@ impl Generator {
     }
 
     /// Text piece by piece, then how it ended. Dropping the receiver stops the model within a token.
-    pub(crate) fn complete(
-        &self,
-        request: CompleteRequest,
-    ) -> Result<mpsc::Receiver<Result<Piece>>> {
+    pub(crate) fn complete(&self, request: CompleteRequest) -> Result<mpsc::Receiver<Result<Piece>>> {
         request.sampling.check()?;
         if request.prompt.len() >= self.inner.context_tokens {
             return Err(GenerateError::PromptTooLong {
@@ -165,10 +162,7 @@ impl Generator {
 
 impl std::fmt::Debug for Generator {
     fn fmt(&self, formatter: &mut std::fmt::Formatter) -> std::fmt::Result {
-        formatter
-            .debug_struct("Generator")
-            .field("passport", &self.inner.passport)
-            .finish_non_exhaustive()
+        formatter.debug_struct("Generator").field("passport", &self.inner.passport).finish_non_exhaustive()
     }
 }
 
@@ -212,10 +206,6 @@ fn contained<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
 }
 
 fn panic_message(panic: &(dyn Any + Send)) -> String {
-    let message = panic
-        .downcast_ref::<&str>()
-        .map(|message| (*message).to_owned());
-    message
-        .or_else(|| panic.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "unknown panic".to_owned())
+    let message = panic.downcast_ref::<&str>().map(|message| (*message).to_owned());
+    message.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "unknown panic".to_owned())
 }

@@ -27,16 +27,10 @@ pub enum GenerateError {
     Architecture { file: PathBuf, architecture: String },
     #[error("the model's chat template cannot be used: {reason}; import a model with a valid one")]
     Template { reason: String },
-    #[error(
-        "the prompt has {tokens} tokens, the model takes {limit_tokens}; ask with fewer or shorter passages"
-    )]
+    #[error("the prompt has {tokens} tokens, the model takes {limit_tokens}; ask with fewer or shorter passages")]
     PromptTooLong { tokens: usize, limit_tokens: usize },
     #[error("sampling parameter {parameter} is {value}; {expected}")]
-    Sampling {
-        parameter: &'static str,
-        value: String,
-        expected: &'static str,
-    },
+    Sampling { parameter: &'static str, value: String, expected: &'static str },
     #[error(transparent)]
     Encoder(#[from] EmbedError),
     #[error(transparent)]
@@ -45,9 +39,7 @@ pub enum GenerateError {
 
 impl From<candle_core::Error> for GenerateError {
     fn from(error: candle_core::Error) -> Self {
-        Self::Inference {
-            reason: error.to_string(),
-        }
+        Self::Inference { reason: error.to_string() }
     }
 }
 

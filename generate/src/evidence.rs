@@ -36,22 +36,9 @@ mod tests {
 
     #[test]
     fn more_evidence_never_lowers_the_chance() {
-        let weak = Evidence {
-            gain: 0.2,
-            similarity: 0.2,
-            overlap: 0.2,
-        };
-        let stronger = [
-            Evidence { gain: 0.6, ..weak },
-            Evidence {
-                similarity: 0.6,
-                ..weak
-            },
-            Evidence {
-                overlap: 0.6,
-                ..weak
-            },
-        ];
+        let weak = Evidence { gain: 0.2, similarity: 0.2, overlap: 0.2 };
+        let stronger =
+            [Evidence { gain: 0.6, ..weak }, Evidence { similarity: 0.6, ..weak }, Evidence { overlap: 0.6, ..weak }];
         for better in stronger {
             assert!(better.chance() > weak.chance(), "{better:?}");
         }

@@ -21,11 +21,7 @@ impl Gguf {
     /// Reads the header: metadata and where the tensors are.
     pub(crate) fn open(path: &Path) -> Result<Self> {
         let mut file = File::open(path)?;
-        let damaged = |reason: String| GenerateError::Damaged {
-            file: path.to_owned(),
-            part: "header".into(),
-            reason,
-        };
+        let damaged = |reason: String| GenerateError::Damaged { file: path.to_owned(), part: "header".into(), reason };
         // The reader divides by the file's own alignment, which may be 0.
         let read = catch_unwind(AssertUnwindSafe(|| Content::read(&mut file)));
         let content = match read {
@@ -33,11 +29,7 @@ impl Gguf {
             Ok(Err(error)) => return Err(damaged(first_line(&error.to_string()))),
             Err(_) => return Err(damaged("its values contradict each other".into())),
         };
-        Ok(Self {
-            path: path.to_owned(),
-            file,
-            content,
-        })
+        Ok(Self { path: path.to_owned(), file, content })
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -46,11 +38,7 @@ impl Gguf {
 
     /// An error about one key or tensor of this file.
     pub(crate) fn damaged(&self, part: &str, reason: impl Into<String>) -> GenerateError {
-        GenerateError::Damaged {
-            file: self.path.clone(),
-            part: part.to_owned(),
-            reason: reason.into(),
-        }
+        GenerateError::Damaged { file: self.path.clone(), part: part.to_owned(), reason: reason.into() }
     }
 
     pub(crate) fn has(&self, key: &str) -> bool {
@@ -76,9 +64,7 @@ impl Gguf {
             Value::I64(number) => u64::try_from(*number).ok(),
             _ => None,
         };
-        number
-            .and_then(|number| usize::try_from(number).ok())
-            .ok_or_else(|| self.damaged(key, "is not a whole number"))
+        number.and_then(|number| usize::try_from(number).ok()).ok_or_else(|| self.damaged(key, "is not a whole number"))
     }
 
     pub(crate) fn number(&self, key: &str) -> Result<f64> {
@@ -87,11 +73,7 @@ impl Gguf {
             Value::F64(number) => *number,
             _ => return Err(self.damaged(key, "is not a number")),
         };
-        if number.is_finite() {
-            Ok(number)
-        } else {
-            Err(self.damaged(key, "is not a finite number"))
-        }
+        if number.is_finite() { Ok(number) } else { Err(self.damaged(key, "is not a finite number")) }
     }
 
     pub(crate) fn text(&self, key: &str) -> Result<&str> {
@@ -137,15 +119,10 @@ impl Gguf {
             let reason = format!("has the shape {:?} instead of {shape:?}", info.shape.dims());
             return Err(self.damaged(name, reason));
         }
-        let elements = shape
-            .iter()
-            .try_fold(1_u64, |all, size| all.checked_mul(*size as u64));
-        let bytes = elements
-            .filter(|elements| elements.is_multiple_of(info.ggml_dtype.block_size() as u64))
-            .and_then(|elements| {
-                (elements / info.ggml_dtype.block_size() as u64)
-                    .checked_mul(info.ggml_dtype.type_size() as u64)
-            });
+        let elements = shape.iter().try_fold(1_u64, |all, size| all.checked_mul(*size as u64));
+        let bytes = elements.filter(|elements| elements.is_multiple_of(info.ggml_dtype.block_size() as u64)).and_then(
+            |elements| (elements / info.ggml_dtype.block_size() as u64).checked_mul(info.ggml_dtype.type_size() as u64),
+        );
         let start = self.content.tensor_data_offset.checked_add(info.offset);
         let end = bytes.and_then(|bytes| start?.checked_add(bytes));
         match end {
@@ -158,10 +135,7 @@ impl Gguf {
     pub(crate) fn is_exact(&self, name: &str) -> bool {
         let stored = self.content.tensor_infos.get(name);
         let stored = stored.map(|info| info.ggml_dtype);
-        matches!(
-            stored,
-            Some(GgmlDType::F32 | GgmlDType::F16 | GgmlDType::BF16)
-        )
+        matches!(stored, Some(GgmlDType::F32 | GgmlDType::F16 | GgmlDType::BF16))
     }
 
     /// The tensor as it is stored. The shape is the file's, outermost dimension first.

@@ -80,9 +80,7 @@ impl Llama {
     /// Logits `(rows, vocabulary)`: the wanted rows of the first sequence, then of the next. The tokens
     /// must be in the vocabulary; every sequence has at least one.
     pub(crate) fn forward(&self, sequences: &mut [Sequence], wanted: Wanted) -> Result<Tensor> {
-        let tokens = sequences
-            .iter()
-            .flat_map(|sequence| sequence.tokens.iter().copied());
+        let tokens = sequences.iter().flat_map(|sequence| sequence.tokens.iter().copied());
         let tokens = Tensor::from_iter(tokens, &Device::Cpu)?;
         let positions = Positions::of(&self.shape, sequences)?;
         let mut hidden = self.embedding.index_select(&tokens, 0)?;
@@ -113,8 +111,5 @@ fn wanted_rows(sequences: &[Sequence], wanted: Wanted) -> Result<Tensor> {
         end += sequence.tokens.len();
         rows.extend(end - count.min(sequence.tokens.len())..end);
     }
-    Ok(Tensor::from_iter(
-        rows.into_iter().map(|row| row as u32),
-        &Device::Cpu,
-    )?)
+    Ok(Tensor::from_iter(rows.into_iter().map(|row| row as u32), &Device::Cpu)?)
 }

@@ -44,11 +44,7 @@ impl Sampling {
     /// Refuses values that have no meaning.
     pub fn check(&self) -> Result<()> {
         let refuse = |parameter, value: f32, expected| {
-            Err(GenerateError::Sampling {
-                parameter,
-                value: value.to_string(),
-                expected,
-            })
+            Err(GenerateError::Sampling { parameter, value: value.to_string(), expected })
         };
         if !(0.0..=10.0).contains(&self.temperature) {
             return refuse("temperature", self.temperature, "use a number from 0 to 10");
@@ -60,11 +56,7 @@ impl Sampling {
             return refuse("min_p", self.min_p, "use a number from 0 to 1");
         }
         if !(self.repetition_penalty > 0.0 && self.repetition_penalty <= 10.0) {
-            return refuse(
-                "repetition_penalty",
-                self.repetition_penalty,
-                "use a number above 0 and up to 10",
-            );
+            return refuse("repetition_penalty", self.repetition_penalty, "use a number above 0 and up to 10");
         }
         Ok(())
     }
@@ -78,9 +70,7 @@ pub(crate) struct Sampler {
 
 impl Sampler {
     pub(crate) fn new(sampling: Sampling) -> Self {
-        let random = sampling
-            .seed
-            .map_or_else(StdRng::from_os_rng, StdRng::seed_from_u64);
+        let random = sampling.seed.map_or_else(StdRng::from_os_rng, StdRng::seed_from_u64);
         Self { sampling, random }
     }
 
@@ -124,11 +114,7 @@ impl Sampler {
         seen.dedup();
         for token in seen {
             if let Some(logit) = logits.get_mut(token as usize) {
-                *logit = if *logit > 0.0 {
-                    *logit / penalty
-                } else {
-                    *logit * penalty
-                };
+                *logit = if *logit > 0.0 { *logit / penalty } else { *logit * penalty };
             }
         }
     }
@@ -184,11 +170,7 @@ mod tests {
     }
 
     fn warm() -> Sampling {
-        Sampling {
-            temperature: 1.5,
-            seed: Some(7),
-            ..Sampling::default()
-        }
+        Sampling { temperature: 1.5, seed: Some(7), ..Sampling::default() }
     }
 
     #[test]
@@ -198,10 +180,7 @@ mod tests {
 
     #[test]
     fn a_seed_repeats_and_another_differs() {
-        let other = Sampling {
-            seed: Some(8),
-            ..warm()
-        };
+        let other = Sampling { seed: Some(8), ..warm() };
         assert_eq!(drawn(warm(), 50), drawn(warm(), 50));
         assert_ne!(drawn(warm(), 50), drawn(other, 50));
     }
@@ -210,27 +189,9 @@ mod tests {
     fn cuts_keep_the_most_likely_tokens_only() {
         let cases = [
             (Sampling { top_k: 2, ..warm() }, vec![1, 2]),
-            (
-                Sampling {
-                    top_p: 0.6,
-                    ..warm()
-                },
-                vec![1, 2],
-            ),
-            (
-                Sampling {
-                    min_p: 0.9,
-                    ..warm()
-                },
-                vec![1, 2],
-            ),
-            (
-                Sampling {
-                    top_p: 0.01,
-                    ..warm()
-                },
-                vec![1],
-            ),
+            (Sampling { top_p: 0.6, ..warm() }, vec![1, 2]),
+            (Sampling { min_p: 0.9, ..warm() }, vec![1, 2]),
+            (Sampling { top_p: 0.01, ..warm() }, vec![1]),
         ];
         for (sampling, allowed) in cases {
             let mut seen = drawn(sampling.clone(), 300);
@@ -242,36 +203,18 @@ mod tests {
 
     #[test]
     fn a_penalty_moves_away_from_written_tokens() {
-        let sampling = Sampling {
-            repetition_penalty: 1.3,
-            ..Sampling::default()
-        };
+        let sampling = Sampling { repetition_penalty: 1.3, ..Sampling::default() };
         assert_eq!(Sampler::new(sampling).next(&LOGITS, &[1]), 2);
     }
 
     #[test]
     fn values_without_meaning_are_refused() {
         for sampling in [
-            Sampling {
-                temperature: f32::NAN,
-                ..warm()
-            },
-            Sampling {
-                temperature: -1.0,
-                ..warm()
-            },
-            Sampling {
-                top_p: 0.0,
-                ..warm()
-            },
-            Sampling {
-                min_p: 1.5,
-                ..warm()
-            },
-            Sampling {
-                repetition_penalty: 0.0,
-                ..warm()
-            },
+            Sampling { temperature: f32::NAN, ..warm() },
+            Sampling { temperature: -1.0, ..warm() },
+            Sampling { top_p: 0.0, ..warm() },
+            Sampling { min_p: 1.5, ..warm() },
+            Sampling { repetition_penalty: 0.0, ..warm() },
         ] {
             assert!(sampling.check().is_err(), "{sampling:?}");
         }

@@ -66,9 +66,7 @@ pub(crate) struct Ranking {
 impl Ranking {
     /// Evidence of the best sentence; nothing where there is none.
     pub(crate) fn evidence(&self) -> f32 {
-        self.candidates
-            .first()
-            .map_or(0.0, |best| best.evidence.chance())
+        self.candidates.first().map_or(0.0, |best| best.evidence.chance())
     }
 
     /// One to three sentences, in the order of passages and text.
@@ -79,9 +77,7 @@ impl Ranking {
         let mut chosen = vec![best];
         for candidate in &self.candidates[1..] {
             let near = best.score - candidate.score <= MARGIN;
-            let new = chosen
-                .iter()
-                .all(|other| dot(&other.vector, &candidate.vector) < NEAR_DUPLICATE);
+            let new = chosen.iter().all(|other| dot(&other.vector, &candidate.vector) < NEAR_DUPLICATE);
             if near && new && chosen.len() < MOST_CHOSEN {
                 chosen.push(candidate);
             }
@@ -102,25 +98,19 @@ pub(crate) async fn rank(
     let (asked, read) = (question.to_owned(), passages.to_vec());
     // Milliseconds of computing: too long for an async thread.
     let lexical = tokio::task::spawn_blocking(move || lexical(&asked, &read)).await;
-    let mut candidates = lexical.map_err(|error| GenerateError::Crashed {
-        reason: error.to_string(),
-    })?;
+    let mut candidates = lexical.map_err(|error| GenerateError::Crashed { reason: error.to_string() })?;
     if candidates.is_empty() {
         return Ok(Ranking::default());
     }
-    let texts = std::iter::once(question.to_owned())
-        .chain(candidates.iter().map(|candidate| candidate.text.clone()));
-    let vectors = encoder
-        .encode(texts.collect(), Priority::Interactive)
-        .await?;
+    let texts = std::iter::once(question.to_owned()).chain(candidates.iter().map(|candidate| candidate.text.clone()));
+    let vectors = encoder.encode(texts.collect(), Priority::Interactive).await?;
     let Some((asked, vectors)) = vectors.split_first() else {
         return Ok(Ranking::default());
     };
     for (candidate, vector) in candidates.iter_mut().zip(vectors) {
         candidate.evidence.similarity = dot(asked, vector);
         candidate.vector.clone_from(vector);
-        candidate.score =
-            SIMILARITY * candidate.evidence.similarity + OVERLAP * candidate.evidence.overlap;
+        candidate.score = SIMILARITY * candidate.evidence.similarity + OVERLAP * candidate.evidence.overlap;
     }
     sort(&mut candidates);
     candidates.truncate(SCORED);
@@ -128,11 +118,7 @@ pub(crate) async fn rank(
 
     let started = std::time::Instant::now();
     let request = score_request(generator, question, passages, &candidates)?;
-    let prompt_tokens = request
-        .givens
-        .iter()
-        .map(|given| given.len() + request.target.len())
-        .sum();
+    let prompt_tokens = request.givens.iter().map(|given| given.len() + request.target.len()).sum();
     let scores = generator.score(request).await?;
     if let Some((without, with)) = scores.split_first() {
         for (candidate, with) in candidates.iter_mut().zip(with) {
@@ -141,12 +127,7 @@ pub(crate) async fn rank(
         }
     }
     sort(&mut candidates);
-    Ok(Ranking {
-        candidates,
-        prompt_tokens,
-        prefilter_ms,
-        model_ms: started.elapsed().as_millis() as u64,
-    })
+    Ok(Ranking { candidates, prompt_tokens, prefilter_ms, model_ms: started.elapsed().as_millis() as u64 })
 }
 
 /// The first text given is no sentence at all: what the question is worth by itself.
@@ -168,19 +149,13 @@ fn score_request(
         givens.push([given, ask.clone()].concat());
     }
     let prefix = tokens.begin().into_iter().collect();
-    Ok(ScoreRequest {
-        prefix,
-        givens,
-        target,
-    })
+    Ok(ScoreRequest { prefix, givens, target })
 }
 
 /// Title and nearest heading: what the pronouns of a sentence may stand for.
 fn context_of(passage: &Passage) -> String {
     let heading = passage.heading_path.last().map_or("", String::as_str);
-    let parts = [passage.title.as_str(), heading]
-        .into_iter()
-        .filter(|part| !part.is_empty());
+    let parts = [passage.title.as_str(), heading].into_iter().filter(|part| !part.is_empty());
     parts.fold(String::new(), |all, part| all + part + "\n")
 }
 
@@ -211,15 +186,12 @@ fn lexical(question: &str, passages: &[Passage]) -> Vec<Candidate> {
     let total = weights.values().sum::<f32>();
     for (candidate, words) in candidates.iter_mut().zip(&words) {
         let context = content_words(&context_of(&passages[candidate.passage]));
-        let shared =
-            asked.iter().map(
-                |word| match (words.contains(word), context.contains(word)) {
-                    (true, _) => weights[word.as_str()],
-                    // The title says what all its sentences are about, and none in particular.
-                    (false, true) => weights[word.as_str()] / 2.0,
-                    (false, false) => 0.0,
-                },
-            );
+        let shared = asked.iter().map(|word| match (words.contains(word), context.contains(word)) {
+            (true, _) => weights[word.as_str()],
+            // The title says what all its sentences are about, and none in particular.
+            (false, true) => weights[word.as_str()] / 2.0,
+            (false, false) => 0.0,
+        });
         if total > 0.0 {
             candidate.evidence.overlap = shared.sum::<f32>() / total;
         }
@@ -241,16 +213,10 @@ fn may_answer(text: &str, passage: &Passage, question_words: &[String]) -> bool 
 /// How much a word of the question says: the fewer sentences have it, the more.
 fn rarity<'a>(asked: &'a [String], sentences: &[Vec<String>]) -> HashMap<&'a str, f32> {
     let weight = |word: &String| {
-        let having = sentences
-            .iter()
-            .filter(|words| words.contains(word))
-            .count() as f32;
+        let having = sentences.iter().filter(|words| words.contains(word)).count() as f32;
         (1.0 + (sentences.len() as f32 - having + 0.5) / (having + 0.5)).ln()
     };
-    asked
-        .iter()
-        .map(|word| (word.as_str(), weight(word)))
-        .collect()
+    asked.iter().map(|word| (word.as_str(), weight(word))).collect()
 }
 
 /// Best first; equals stay in the order of the passages.
@@ -269,10 +235,7 @@ mod tests {
 
     #[test]
     fn what_repeats_the_question_does_not_answer_it() {
-        let passage = Passage {
-            heading_path: vec!["The well".into()],
-            ..Passage::default()
-        };
+        let passage = Passage { heading_path: vec!["The well".into()], ..Passage::default() };
         let question = folded_words("How deep is the well?");
         for (text, expected) in [
             ("The well is forty metres deep.", true),

@@ -2,12 +2,11 @@
 
 /// Abbreviations that end in a full stop and do not end a sentence: English, French, German.
 const ABBREVIATIONS: &[&str] = &[
-    "mr", "mrs", "ms", "dr", "prof", "st", "jr", "sr", "vs", "etc", "e.g", "i.e", "cf", "al",
-    "fig", "figs", "eq", "no", "nos", "vol", "pp", "p", "ca", "approx", "inc", "ltd", "co", "corp",
-    "gen", "col", "sen", "rep", "gov", "rev", "u.s", "u.k", "jan", "feb", "mar", "apr", "jun",
-    "jul", "aug", "sep", "sept", "oct", "nov", "dec", "m", "mm", "mme", "mlle", "av", "apr", "art",
-    "chap", "éd", "env", "ex", "hab", "n°", "réf", "tél", "z.b", "d.h", "u.a", "o.ä", "bzw", "usw",
-    "ggf", "nr", "abs", "bd", "hrsg", "jh", "str", "vgl", "evtl", "inkl", "zzgl", "s",
+    "mr", "mrs", "ms", "dr", "prof", "st", "jr", "sr", "vs", "etc", "e.g", "i.e", "cf", "al", "fig", "figs", "eq",
+    "no", "nos", "vol", "pp", "p", "ca", "approx", "inc", "ltd", "co", "corp", "gen", "col", "sen", "rep", "gov",
+    "rev", "u.s", "u.k", "jan", "feb", "mar", "apr", "jun", "jul", "aug", "sep", "sept", "oct", "nov", "dec", "m",
+    "mm", "mme", "mlle", "av", "apr", "art", "chap", "éd", "env", "ex", "hab", "n°", "réf", "tél", "z.b", "d.h", "u.a",
+    "o.ä", "bzw", "usw", "ggf", "nr", "abs", "bd", "hrsg", "jh", "str", "vgl", "evtl", "inkl", "zzgl", "s",
 ];
 
 const LONGEST_CHARS: usize = 600;
@@ -39,10 +38,7 @@ pub(crate) fn sentences(text: &str) -> Vec<Span> {
 
 /// The chars of a span.
 pub(crate) fn text_of(text: &str, span: Span) -> String {
-    text.chars()
-        .skip(span.start)
-        .take(span.end - span.start)
-        .collect()
+    text.chars().skip(span.start).take(span.end - span.start).collect()
 }
 
 /// Blocks at blank lines; lines where they look like rows, items or headings; otherwise a line break is
@@ -85,8 +81,7 @@ fn is_heading(line: &[char]) -> bool {
 fn is_item(line: &[char]) -> bool {
     let first = first_words(line);
     let marker = first.split(' ').next().unwrap_or_default();
-    if first.len() > marker.len() && matches!(marker, "-" | "*" | "•" | "–" | "▪" | "◦" | "·")
-    {
+    if first.len() > marker.len() && matches!(marker, "-" | "*" | "•" | "–" | "▪" | "◦" | "·") {
         return true;
     }
     let number = marker.trim_end_matches(['.', ')']);
@@ -137,21 +132,12 @@ fn ends_sentence(chars: &[char], at: usize, end: usize) -> bool {
 
 /// Whether the full stop at `mark` belongs to the word before it.
 fn is_abbreviation(chars: &[char], mark: usize, next: char) -> bool {
-    let word = chars[..mark]
-        .iter()
-        .rev()
-        .take_while(|char| char.is_alphanumeric() || matches!(char, '.' | '°'));
-    let word = word
-        .collect::<Vec<_>>()
-        .into_iter()
-        .rev()
-        .collect::<String>();
+    let word = chars[..mark].iter().rev().take_while(|char| char.is_alphanumeric() || matches!(char, '.' | '°'));
+    let word = word.collect::<Vec<_>>().into_iter().rev().collect::<String>();
     // An initial ("J. Smith"), or an ordinal before a number or German month ("3. Mai").
     let initial = word.chars().count() == 1 && word.chars().all(char::is_uppercase);
-    let ordinal = !word.is_empty()
-        && word.len() <= 2
-        && word.chars().all(|char| char.is_ascii_digit())
-        && next.is_alphabetic();
+    let ordinal =
+        !word.is_empty() && word.len() <= 2 && word.chars().all(|char| char.is_ascii_digit()) && next.is_alphabetic();
     initial || ordinal || ABBREVIATIONS.contains(&word.to_lowercase().as_str())
 }
 
@@ -172,41 +158,20 @@ mod tests {
     use super::*;
 
     fn split(text: &str) -> Vec<String> {
-        sentences(text)
-            .into_iter()
-            .map(|span| text_of(text, span))
-            .collect()
+        sentences(text).into_iter().map(|span| text_of(text, span)).collect()
     }
 
     #[test]
     fn texts_become_sentences() {
         for (text, expected) in [
             ("One. Two! Three?", &["One.", "Two!", "Three?"][..]),
-            (
-                "Dr. Smith met J. Doe. He left.",
-                &["Dr. Smith met J. Doe.", "He left."],
-            ),
-            (
-                "It costs 3.50 euros. Cheap.",
-                &["It costs 3.50 euros.", "Cheap."],
-            ),
+            ("Dr. Smith met J. Doe. He left.", &["Dr. Smith met J. Doe.", "He left."]),
+            ("It costs 3.50 euros. Cheap.", &["It costs 3.50 euros.", "Cheap."]),
             ("\"Go.\" She went.", &["\"Go.\"", "She went."]),
-            (
-                "Am 3. Mai begann es. Danach Ruhe.",
-                &["Am 3. Mai begann es.", "Danach Ruhe."],
-            ),
-            (
-                "M. Dupont signe l'art. 5 du code. Fin.",
-                &["M. Dupont signe l'art. 5 du code.", "Fin."],
-            ),
-            (
-                "Broken over\ntwo lines. Next.",
-                &["Broken over\ntwo lines.", "Next."],
-            ),
-            (
-                "Items:\n- first one\n- second one",
-                &["Items:", "- first one", "- second one"],
-            ),
+            ("Am 3. Mai begann es. Danach Ruhe.", &["Am 3. Mai begann es.", "Danach Ruhe."]),
+            ("M. Dupont signe l'art. 5 du code. Fin.", &["M. Dupont signe l'art. 5 du code.", "Fin."]),
+            ("Broken over\ntwo lines. Next.", &["Broken over\ntwo lines.", "Next."]),
+            ("Items:\n- first one\n- second one", &["Items:", "- first one", "- second one"]),
             ("| a | b |\n| 1 | 2 |", &["| a | b |", "| 1 | 2 |"]),
             ("# Title\nText here.", &["# Title", "Text here."]),
             ("Heading\n\nText.", &["Heading", "Text."]),
@@ -219,17 +184,9 @@ mod tests {
 
     #[test]
     fn nothing_but_white_space_is_lost() {
-        let text =
-            "À l'école, où? « Ici. » Là-bas…\n\n1. Un\n2) Deux\n日本語。はい。 End".repeat(20);
-        let kept = split(&text)
-            .concat()
-            .chars()
-            .filter(|char| !char.is_whitespace())
-            .collect::<String>();
-        let all = text
-            .chars()
-            .filter(|char| !char.is_whitespace())
-            .collect::<String>();
+        let text = "À l'école, où? « Ici. » Là-bas…\n\n1. Un\n2) Deux\n日本語。はい。 End".repeat(20);
+        let kept = split(&text).concat().chars().filter(|char| !char.is_whitespace()).collect::<String>();
+        let all = text.chars().filter(|char| !char.is_whitespace()).collect::<String>();
         assert_eq!(kept, all);
     }
 }

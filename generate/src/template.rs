@@ -27,44 +27,24 @@ pub(crate) struct ChatTemplate {
 impl ChatTemplate {
     pub(crate) fn load(file: &Gguf, tokens: &Tokens) -> Result<Self> {
         let key = "tokenizer.chat_template";
-        let source = if file.has(key) {
-            file.text(key)?
-        } else {
-            CHAT_ML
-        };
+        let source = if file.has(key) { file.text(key)? } else { CHAT_ML };
         let mut environment = Environment::new();
         // As `transformers` renders chat templates.
-        let syntax = SyntaxConfig::builder()
-            .trim_blocks(true)
-            .lstrip_blocks(true)
-            .build();
+        let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
         environment.set_syntax(syntax.map_err(|error| file.damaged(key, error.to_string()))?);
         environment.set_unknown_method_callback(unknown_method_callback);
-        environment.add_function(
-            "raise_exception",
-            |reason: String| -> std::result::Result<(), minijinja::Error> {
-                Err(minijinja::Error::new(
-                    minijinja::ErrorKind::InvalidOperation,
-                    reason,
-                ))
-            },
-        );
+        environment.add_function("raise_exception", |reason: String| -> std::result::Result<(), minijinja::Error> {
+            Err(minijinja::Error::new(minijinja::ErrorKind::InvalidOperation, reason))
+        });
         let added = environment.add_template_owned("chat", source.to_owned());
         added.map_err(|error| file.damaged(key, error.to_string()))?;
-        Ok(Self {
-            environment,
-            begin: tokens.begin_text().to_owned(),
-            end: tokens.end_text().to_owned(),
-        })
+        Ok(Self { environment, begin: tokens.begin_text().to_owned(), end: tokens.end_text().to_owned() })
     }
 
     /// The prompt, up to where the answer begins.
     pub(crate) fn render(&self, messages: &[Message]) -> Result<String> {
         let messages = messages.iter().map(|message| {
-            Value::from_pairs([
-                ("role", message.role.to_owned()),
-                ("content", message.content.clone()),
-            ])
+            Value::from_pairs([("role", message.role.to_owned()), ("content", message.content.clone())])
         });
         let messages = messages.collect::<Vec<_>>();
         let template = self.environment.get_template("chat");
@@ -76,8 +56,6 @@ impl ChatTemplate {
                 eos_token => self.end.as_str(),
             })
         });
-        rendered.map_err(|error| GenerateError::Template {
-            reason: error.to_string(),
-        })
+        rendered.map_err(|error| GenerateError::Template { reason: error.to_string() })
     }
 }

@@ -32,9 +32,7 @@ impl Tiny {
         let mut tensors = Vec::new();
         let mut add = |name: String, shape: &[usize]| {
             let count = shape.iter().product::<usize>();
-            let values = (0..count)
-                .map(|_| random.random_range(-0.4..0.4))
-                .collect::<Vec<f32>>();
+            let values = (0..count).map(|_| random.random_range(-0.4..0.4)).collect::<Vec<f32>>();
             tensors.push((name, shape.to_vec(), values));
         };
         add("token_embd.weight".into(), &[VOCABULARY, HIDDEN]);
@@ -56,11 +54,7 @@ impl Tiny {
             }
         }
         let directory = tempfile::tempdir().expect("a temporary directory");
-        Self {
-            directory,
-            tensors,
-            metadata: metadata(),
-        }
+        Self { directory, tensors, metadata: metadata() }
     }
 
     pub(crate) fn set(&mut self, key: &str, value: Value) {
@@ -80,23 +74,12 @@ impl Tiny {
     pub(crate) fn write(&self) -> PathBuf {
         let path = self.directory.path().join("tiny.gguf");
         let stored = self.tensors.iter().map(|(name, shape, values)| {
-            let tensor =
-                Tensor::from_slice(values, shape.as_slice(), &Device::Cpu).expect("a tensor");
-            (
-                name.as_str(),
-                QTensor::quantize(&tensor, GgmlDType::F32).expect("32-bit floats"),
-            )
+            let tensor = Tensor::from_slice(values, shape.as_slice(), &Device::Cpu).expect("a tensor");
+            (name.as_str(), QTensor::quantize(&tensor, GgmlDType::F32).expect("32-bit floats"))
         });
         let stored = stored.collect::<Vec<_>>();
-        let tensors = stored
-            .iter()
-            .map(|(name, tensor)| (*name, tensor))
-            .collect::<Vec<_>>();
-        let metadata = self
-            .metadata
-            .iter()
-            .map(|(key, value)| (key.as_str(), value))
-            .collect::<Vec<_>>();
+        let tensors = stored.iter().map(|(name, tensor)| (*name, tensor)).collect::<Vec<_>>();
+        let metadata = self.metadata.iter().map(|(key, value)| (key.as_str(), value)).collect::<Vec<_>>();
         let mut file = std::fs::File::create(&path).expect("a file");
         gguf_file::write(&mut file, &metadata, &tensors).expect("a GGUF file");
         path
@@ -127,10 +110,7 @@ pub(crate) fn model_files(path: &Path) -> ModelFiles {
 
 fn metadata() -> Vec<(String, Value)> {
     let count = |count: usize| Value::U32(count as u32);
-    let mut tokens = vec![
-        Value::String("<|im_start|>".into()),
-        Value::String("<|im_end|>".into()),
-    ];
+    let mut tokens = vec![Value::String("<|im_start|>".into()), Value::String("<|im_end|>".into())];
     tokens.extend(crate::tokens::byte_stand_ins().map(|char| Value::String(char.to_string())));
     let kinds = (0..VOCABULARY).map(|token| Value::I32(if token < 2 { 3 } else { 1 }));
     let entries = [
@@ -142,10 +122,7 @@ fn metadata() -> Vec<(String, Value)> {
         ("llama.attention.head_count", count(HEADS)),
         ("llama.attention.head_count_kv", count(KEY_HEADS)),
         ("llama.rope.freq_base", Value::F32(ROPE_BASE as f32)),
-        (
-            "llama.attention.layer_norm_rms_epsilon",
-            Value::F32(EPSILON as f32),
-        ),
+        ("llama.attention.layer_norm_rms_epsilon", Value::F32(EPSILON as f32)),
         ("tokenizer.ggml.model", Value::String("gpt2".into())),
         ("tokenizer.ggml.pre", Value::String("smollm".into())),
         ("tokenizer.ggml.tokens", Value::Array(tokens)),
@@ -154,8 +131,5 @@ fn metadata() -> Vec<(String, Value)> {
         ("tokenizer.ggml.bos_token_id", count(0)),
         ("tokenizer.ggml.eos_token_id", count(1)),
     ];
-    entries
-        .into_iter()
-        .map(|(key, value)| (key.to_owned(), value))
-        .collect()
+    entries.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
 }

@@ -27,10 +27,7 @@ impl Tokens {
     pub(crate) fn load(file: &Gguf) -> Result<Self> {
         let model = file.text("tokenizer.ggml.model")?;
         if model != "gpt2" {
-            return Err(file.damaged(
-                "tokenizer.ggml.model",
-                format!("only `gpt2` can be read, this is `{model}`"),
-            ));
+            return Err(file.damaged("tokenizer.ggml.model", format!("only `gpt2` can be read, this is `{model}`")));
         }
         let texts = file.texts("tokenizer.ggml.tokens")?;
         let types = file.counts("tokenizer.ggml.token_type")?;
@@ -54,19 +51,10 @@ impl Tokens {
             }
             Ok(Some(token as u32))
         };
-        let (begin, end) = (
-            special("tokenizer.ggml.bos_token_id")?,
-            special("tokenizer.ggml.eos_token_id")?,
-        );
-        let text_of =
-            |token: Option<u32>| token.map_or("", |token| texts[token as usize]).to_owned();
+        let (begin, end) = (special("tokenizer.ggml.bos_token_id")?, special("tokenizer.ggml.eos_token_id")?);
+        let text_of = |token: Option<u32>| token.map_or("", |token| texts[token as usize]).to_owned();
         // Chat models end a turn with a token of its own that the metadata need not name.
-        let ends = [
-            "<|im_end|>",
-            "<|eot_id|>",
-            "<|endoftext|>",
-            "<|end_of_text|>",
-        ];
+        let ends = ["<|im_end|>", "<|eot_id|>", "<|endoftext|>", "<|end_of_text|>"];
         let ends = ends.iter().filter_map(|text| tokenizer.token_to_id(text));
         Ok(Self {
             begin_text: text_of(begin),
@@ -80,18 +68,13 @@ impl Tokens {
 
     /// Tokens of the text. Control tokens are recognised only where the text is ours: `trusted`.
     pub(crate) fn encode(&self, text: &str, trusted: bool) -> Result<Vec<u32>> {
-        let inference = |error: tokenizers::Error| GenerateError::Inference {
-            reason: error.to_string(),
-        };
+        let inference = |error: tokenizers::Error| GenerateError::Inference { reason: error.to_string() };
         if trusted {
             let encoding = self.tokenizer.encode_fast(text, false).map_err(inference)?;
             return Ok(encoding.get_ids().to_vec());
         }
         let defused = defuse(text);
-        let encoding = self
-            .tokenizer
-            .encode_fast(defused.as_str(), false)
-            .map_err(inference)?;
+        let encoding = self.tokenizer.encode_fast(defused.as_str(), false).map_err(inference)?;
         Ok(encoding.get_ids().to_vec())
     }
 
@@ -130,51 +113,29 @@ pub(crate) fn defuse(text: &str) -> String {
 fn build(file: &Gguf, texts: &[&str], types: &[i64]) -> Result<Tokenizer> {
     let key = "tokenizer.ggml.merges";
     let merges = file.texts(key)?.into_iter().map(|merge| {
-        let (left, right) = merge
-            .split_once(' ')
-            .ok_or_else(|| file.damaged(key, "an entry is not a pair"))?;
+        let (left, right) = merge.split_once(' ').ok_or_else(|| file.damaged(key, "an entry is not a pair"))?;
         Ok((left.to_owned(), right.to_owned()))
     });
     let merges = merges.collect::<Result<Vec<_>>>()?;
-    let vocabulary = texts
-        .iter()
-        .enumerate()
-        .map(|(token, text)| ((*text).to_owned(), token as u32));
-    let model = BPE::builder()
-        .vocab_and_merges(vocabulary.collect::<Vocab>(), merges)
-        .build();
-    let mut tokenizer =
-        Tokenizer::new(model.map_err(|error| file.damaged(key, error.to_string()))?);
+    let vocabulary = texts.iter().enumerate().map(|(token, text)| ((*text).to_owned(), token as u32));
+    let model = BPE::builder().vocab_and_merges(vocabulary.collect::<Vocab>(), merges).build();
+    let mut tokenizer = Tokenizer::new(model.map_err(|error| file.damaged(key, error.to_string()))?);
     let words = PreTokenizerWrapper::ByteLevel(ByteLevel::new(false, false, true));
-    let name = if file.has("tokenizer.ggml.pre") {
-        file.text("tokenizer.ggml.pre")?
-    } else {
-        "gpt-2"
-    };
+    let name = if file.has("tokenizer.ggml.pre") { file.text("tokenizer.ggml.pre")? } else { "gpt-2" };
     let pieces = match name {
         "gpt-2" | "default" => words,
         "smollm" | "starcoder" | "refact" | "command-r" => {
-            PreTokenizerWrapper::Sequence(Sequence::new(vec![
-                PreTokenizerWrapper::Digits(Digits::new(true)),
-                words,
-            ]))
+            PreTokenizerWrapper::Sequence(Sequence::new(vec![PreTokenizerWrapper::Digits(Digits::new(true)), words]))
         }
         other => {
             return Err(file.damaged("tokenizer.ggml.pre", format!("`{other}` cannot be read")));
         }
     };
     tokenizer.with_pre_tokenizer(Some(pieces));
-    let added = texts
-        .iter()
-        .zip(types)
-        .filter(|(_, kind)| matches!(**kind, CONTROL | USER_DEFINED));
-    let added = added.map(|(text, kind)| {
-        AddedToken::from((*text).to_owned(), *kind == CONTROL).normalized(false)
-    });
+    let added = texts.iter().zip(types).filter(|(_, kind)| matches!(**kind, CONTROL | USER_DEFINED));
+    let added = added.map(|(text, kind)| AddedToken::from((*text).to_owned(), *kind == CONTROL).normalized(false));
     let added = added.collect::<Vec<_>>();
-    tokenizer
-        .add_special_tokens(added)
-        .map_err(|error| file.damaged("tokenizer.ggml.tokens", error.to_string()))?;
+    tokenizer.add_special_tokens(added).map_err(|error| file.damaged("tokenizer.ggml.tokens", error.to_string()))?;
     Ok(tokenizer)
 }
 
@@ -196,20 +157,14 @@ fn byte_of(character: char) -> Option<u8> {
     let code = u32::from(character);
     match u8::try_from(code) {
         Ok(byte) => printable(byte).then_some(byte),
-        Err(_) => (0..=u8::MAX)
-            .filter(|byte| !printable(*byte))
-            .nth((code as usize).checked_sub(256)?),
+        Err(_) => (0..=u8::MAX).filter(|byte| !printable(*byte)).nth((code as usize).checked_sub(256)?),
     }
 }
 
 /// What stands for each byte, by byte.
 #[cfg(test)]
 pub(crate) fn byte_stand_ins() -> impl Iterator<Item = char> {
-    let code = |byte: u8| {
-        (0..512)
-            .filter_map(char::from_u32)
-            .find(|char| byte_of(*char) == Some(byte))
-    };
+    let code = |byte: u8| (0..512).filter_map(char::from_u32).find(|char| byte_of(*char) == Some(byte));
     (0..=u8::MAX).filter_map(code)
 }
 
@@ -254,10 +209,7 @@ mod tests {
     fn characters_wait_for_their_last_byte() {
         let mut detokenizer = Detokenizer::default();
         let bytes = "é€😀a".as_bytes();
-        let pieces = bytes
-            .iter()
-            .map(|byte| detokenizer.push(&[*byte]))
-            .collect::<Vec<_>>();
+        let pieces = bytes.iter().map(|byte| detokenizer.push(&[*byte])).collect::<Vec<_>>();
         assert_eq!(pieces.concat(), "é€😀a");
         assert_eq!(pieces[0], "");
         assert_eq!(detokenizer.push(&[0xff, b'b']), "\u{fffd}b");

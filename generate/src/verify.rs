@@ -13,11 +13,7 @@ pub(crate) fn stands(citation: &Citation, passage: &Passage) -> bool {
     if length == 0 {
         return false;
     }
-    let found = passage
-        .text
-        .chars()
-        .skip(start as usize)
-        .take(length as usize);
+    let found = passage.text.chars().skip(start as usize).take(length as usize);
     found.eq(citation.quote.chars()) && citation.quote.chars().count() == length as usize
 }
 
@@ -27,11 +23,7 @@ mod tests {
 
     #[test]
     fn only_the_exact_text_at_the_exact_place_stands() {
-        let passage = Passage {
-            text: "Né à Évian. Mort à Pau.".into(),
-            char_start: 100,
-            ..Passage::default()
-        };
+        let passage = Passage { text: "Né à Évian. Mort à Pau.".into(), char_start: 100, ..Passage::default() };
         for (quote, char_start, char_end, expected) in [
             ("Né à Évian.", 100, 111, true),
             ("Mort à Pau.", 112, 123, true),
@@ -42,19 +34,9 @@ mod tests {
             ("", 100, 100, false),
             ("Né", 102, 100, false),
         ] {
-            let citation = Citation {
-                marker: 1,
-                passage: 0,
-                quote: quote.into(),
-                verified: true,
-                char_start,
-                char_end,
-            };
-            assert_eq!(
-                stands(&citation, &passage),
-                expected,
-                "{quote:?} {char_start}"
-            );
+            let citation =
+                Citation { marker: 1, passage: 0, quote: quote.into(), verified: true, char_start, char_end };
+            assert_eq!(stands(&citation, &passage), expected, "{quote:?} {char_start}");
         }
     }
 }

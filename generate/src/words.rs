@@ -44,14 +44,8 @@ pub(crate) fn content_words(text: &str) -> Vec<String> {
 
 /// Lowercase, without accents, split at everything but letters and digits.
 pub(crate) fn folded_words(text: &str) -> Vec<String> {
-    let folded = text
-        .nfkd()
-        .filter(|char| !is_combining_mark(*char))
-        .flat_map(char::to_lowercase)
-        .collect::<String>();
-    let words = folded
-        .split(|char: char| !char.is_alphanumeric())
-        .filter(|word| !word.is_empty());
+    let folded = text.nfkd().filter(|char| !is_combining_mark(*char)).flat_map(char::to_lowercase).collect::<String>();
+    let words = folded.split(|char: char| !char.is_alphanumeric()).filter(|word| !word.is_empty());
     words.map(ToOwned::to_owned).collect()
 }
 
@@ -71,16 +65,12 @@ fn is_stop_word(word: &str) -> bool {
 /// comparison go through it.
 fn stem(word: &str) -> String {
     const ENDINGS: [&str; 17] = [
-        "ements", "ement", "ations", "ation", "ingly", "ings", "ing", "edly", "ies", "ied", "es",
-        "ed", "en", "er", "e", "s", "y",
+        "ements", "ement", "ations", "ation", "ingly", "ings", "ing", "edly", "ies", "ied", "es", "ed", "en", "er",
+        "e", "s", "y",
     ];
     let chars = word.chars().count();
     if chars < STEM_FROM_CHARS || word.chars().any(char::is_numeric) {
-        return word
-            .strip_suffix('s')
-            .filter(|_| chars == 4)
-            .unwrap_or(word)
-            .to_owned();
+        return word.strip_suffix('s').filter(|_| chars == 4).unwrap_or(word).to_owned();
     }
     for ending in ENDINGS {
         if let Some(stem) = word.strip_suffix(ending)
@@ -111,9 +101,6 @@ mod tests {
 
     #[test]
     fn numbers_keep_their_digits() {
-        assert_eq!(
-            numbers("In 1999, 3.5 % of 1,200."),
-            ["1999", "3.5", "1.200"]
-        );
+        assert_eq!(numbers("In 1999, 3.5 % of 1,200."), ["1999", "3.5", "1.200"]);
     }
 }

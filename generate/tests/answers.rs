@@ -4,8 +4,7 @@ use std::path::PathBuf;
 
 use terroir_embed::{Encoder, EncoderOptions, ModelStore};
 use terroir_generate::{
-    AnswerEvent, AnswerRequest, Answerer, Citation, Generator, GeneratorOptions, Outcome, Passage,
-    Sampling, Style,
+    AnswerEvent, AnswerRequest, Answerer, Citation, Generator, GeneratorOptions, Outcome, Passage, Sampling, Style,
 };
 
 const PASSAGES: [(&str, &str); 4] = [
@@ -39,16 +38,13 @@ struct Answer {
 }
 
 fn answerer() -> Answerer {
-    let directory = std::env::var_os("TERROIR_MODELS_DIR")
-        .map_or_else(|| PathBuf::from("../data/models"), PathBuf::from);
+    let directory =
+        std::env::var_os("TERROIR_MODELS_DIR").map_or_else(|| PathBuf::from("../data/models"), PathBuf::from);
     let store = ModelStore::open(&directory).expect("run make models");
     let embed = store.files("all-MiniLM-L6-v2").expect("run make models");
-    let generate = store
-        .files("SmolLM2-135M-Instruct")
-        .expect("run make models");
+    let generate = store.files("SmolLM2-135M-Instruct").expect("run make models");
     let encoder = Encoder::open(&embed, EncoderOptions::default()).expect("the encoder opens");
-    let generator =
-        Generator::open(&generate, GeneratorOptions::default()).expect("the generator opens");
+    let generator = Generator::open(&generate, GeneratorOptions::default()).expect("the generator opens");
     Answerer::new(generator, encoder)
 }
 
@@ -68,37 +64,18 @@ fn passages() -> Vec<Passage> {
 }
 
 async fn ask(answerer: &Answerer, question: &str, passages: Vec<Passage>, style: Style) -> Answer {
-    let sampling = Sampling {
-        max_tokens: 48,
-        ..Sampling::default()
-    };
-    let mut events = answerer.answer(AnswerRequest {
-        question: question.into(),
-        passages,
-        style,
-        sampling,
-    });
+    let sampling = Sampling { max_tokens: 48, ..Sampling::default() };
+    let mut events = answerer.answer(AnswerRequest { question: question.into(), passages, style, sampling });
     let (mut streamed, mut citations) = (String::new(), Vec::new());
     while let Some(event) = events.recv().await {
         match event {
             AnswerEvent::Delta { text } => streamed.push_str(&text),
             AnswerEvent::Citation(citation) => citations.push(citation),
-            AnswerEvent::Done {
-                outcome,
-                text,
-                evidence,
-                timings,
-                ..
-            } => {
+            AnswerEvent::Done { outcome, text, evidence, timings, .. } => {
                 println!("{question}\n  {outcome:?} {evidence:.3} {timings:?}\n  {text}");
                 assert_eq!(text, streamed, "the deltas are the text");
                 assert!(events.recv().await.is_none(), "nothing follows the end");
-                return Answer {
-                    outcome,
-                    text,
-                    citations,
-                    evidence,
-                };
+                return Answer { outcome, text, citations, evidence };
             }
             AnswerEvent::Failed(error) => panic!("{question}: {error}"),
         }
@@ -111,57 +88,22 @@ async fn ask(answerer: &Answerer, question: &str, passages: Vec<Passage>, style:
 async fn questions_are_answered_from_passages_or_not_at_all() {
     let answerer = answerer();
     for (question, expected) in [
-        (
-            "How many days of paid leave does an employee have?",
-            "27 days",
-        ),
-        (
-            "What is the largest permitted pressure of the pump?",
-            "6.5 bar",
-        ),
+        ("How many days of paid leave does an employee have?", "27 days"),
+        ("What is the largest permitted pressure of the pump?", "6.5 bar"),
         ("When must the shaft seal be replaced?", "4,000 hours"),
-        (
-            "Combien de livres un lecteur peut-il emprunter ?",
-            "six livres",
-        ),
-        (
-            "Quel est le coût des travaux de la passerelle ?",
-            "340 000 euros",
-        ),
+        ("Combien de livres un lecteur peut-il emprunter ?", "six livres"),
+        ("Quel est le coût des travaux de la passerelle ?", "340 000 euros"),
     ] {
         let answer = ask(&answerer, question, passages(), Style::Quote).await;
-        assert_eq!(
-            answer.outcome,
-            Outcome::Answered,
-            "{question}: {}",
-            answer.evidence
-        );
-        assert!(
-            answer.text.contains(expected),
-            "{question}: {}",
-            answer.text
-        );
+        assert_eq!(answer.outcome, Outcome::Answered, "{question}: {}", answer.evidence);
+        assert!(answer.text.contains(expected), "{question}: {}", answer.text);
         assert!(answer.text.contains("[1]"), "{}", answer.text);
-        assert!(
-            answer
-                .citations
-                .iter()
-                .any(|citation| citation.quote.contains(expected)),
-            "{question}"
-        );
+        assert!(answer.citations.iter().any(|citation| citation.quote.contains(expected)), "{question}");
         for citation in answer.citations {
             let passage = &passages()[citation.passage as usize];
             let start = (citation.char_start - passage.char_start) as usize;
             let length = (citation.char_end - citation.char_start) as usize;
-            assert_eq!(
-                passage
-                    .text
-                    .chars()
-                    .skip(start)
-                    .take(length)
-                    .collect::<String>(),
-                citation.quote
-            );
+            assert_eq!(passage.text.chars().skip(start).take(length).collect::<String>(), citation.quote);
             assert!(citation.verified, "{}", citation.quote);
         }
     }
@@ -172,26 +114,10 @@ async fn questions_are_answered_from_passages_or_not_at_all() {
         ("Quelle est la population du Japon ?", "documents"),
     ] {
         let answer = ask(&answerer, question, passages(), Style::Quote).await;
-        assert_eq!(
-            answer.outcome,
-            Outcome::Abstained,
-            "{question}: {} {}",
-            answer.evidence,
-            answer.text
-        );
-        assert!(
-            answer.text.contains(word) && answer.citations.is_empty(),
-            "{}",
-            answer.text
-        );
+        assert_eq!(answer.outcome, Outcome::Abstained, "{question}: {} {}", answer.evidence, answer.text);
+        assert!(answer.text.contains(word) && answer.citations.is_empty(), "{}", answer.text);
     }
-    let nothing = ask(
-        &answerer,
-        "What is the capital of France?",
-        Vec::new(),
-        Style::Quote,
-    )
-    .await;
+    let nothing = ask(&answerer, "What is the capital of France?", Vec::new(), Style::Quote).await;
     assert_eq!(nothing.outcome, Outcome::Abstained);
 
     let question = "What is the largest permitted pressure of the pump?";

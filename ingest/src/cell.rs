@@ -1,17 +1,18 @@
 //! The cell: a document is parsed in a child process of the same program, with limits of memory, CPU time
-//! and wall-clock time. What a file does to its parser, it does to the cell alone.
+//! and wall-clock time, without files and network. What a file does to its parser, it does to the cell alone.
 
 mod child;
+mod confine;
 
 use std::path::PathBuf;
-use std::process::Stdio;
+use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::process::{Child, Command};
+use tokio::process::{Child, ChildStderr, Command};
 
-pub use child::child_main;
+pub use child::{Parser, child_main, child_main_with};
 
 use crate::document::ParsedDocument;
 use crate::error::ParseError;
@@ -19,10 +20,10 @@ use crate::limits::Limits;
 
 /// The argument that makes the program a cell.
 pub const ARGUMENT: &str = "parse-cell";
-/// Longest answer of a cell.
-const MAX_ANSWER_BYTES: u64 = 1 << 30;
+/// Longest answer of a cell: text and geometry as JSON.
+const MAX_ANSWER_BYTES: u64 = 512 << 20;
 /// What is kept of a cell's error output, for the log.
-const MAX_COMPLAINT_BYTES: u64 = 2 << 10;
+const MAX_COMPLAINT_BYTES: usize = 2 << 10;
 
 /// Starts cells.
 #[derive(Debug, Clone)]
@@ -38,7 +39,8 @@ struct Order {
     limits: Limits,
 }
 
-type Answer = Result<ParsedDocument, ParseError>;
+/// What a parse ends with, as it crosses the pipe.
+pub type Answer = Result<ParsedDocument, ParseError>;
 
 impl Cell {
     /// `program` is a program that calls [`child_main`] when its first argument is [`ARGUMENT`].
@@ -68,8 +70,36 @@ impl Cell {
     }
 
     async fn run(&self, order: &Order, bytes: Vec<u8>) -> Answer {
-        let broken = |error: std::io::Error| ParseError::Io { message: format!("the parser's process: {error}") };
-        let mut child = Command::new(&self.program)
+        let mut child = self.start().map_err(broken)?;
+        let (Some(mut stdin), Some(stdout), Some(stderr)) =
+            (child.stdin.take(), child.stdout.take(), child.stderr.take())
+        else {
+            return Err(ParseError::Io { message: "the parser's process has no pipes".into() });
+        };
+        let head = serde_json::to_vec(order).map_err(|error| broken(error.into()))?;
+        let write = async move {
+            // A cell that ends early closes its end: its exit says why.
+            let _ = stdin.write_all(&(head.len() as u32).to_le_bytes()).await;
+            let _ = stdin.write_all(&head).await;
+            let _ = stdin.write_all(&bytes).await;
+        };
+        let read = async move {
+            let mut answer = Vec::new();
+            stdout.take(MAX_ANSWER_BYTES + 1).read_to_end(&mut answer).await.map(|_| answer)
+        };
+        let talk = async { tokio::join!(write, read).1 };
+        // Both ends before the exit: a cell whose pipes are full does not end.
+        let (answer, complaint) = tokio::join!(talk, last_words(stderr));
+        let answer = answer.map_err(broken)?;
+        if answer.len() as u64 > MAX_ANSWER_BYTES {
+            return Err(ParseError::limit("bytes of extracted content", MAX_ANSWER_BYTES));
+        }
+        let status = child.wait().await.map_err(broken)?;
+        self.conclude(status, answer, &complaint).await
+    }
+
+    fn start(&self) -> std::io::Result<Child> {
+        Command::new(&self.program)
             .arg(ARGUMENT)
             // A file that takes over its parser finds no secrets there.
             .env_clear()
@@ -78,43 +108,32 @@ impl Cell {
             .stderr(Stdio::piped())
             .kill_on_drop(true)
             .spawn()
-            .map_err(broken)?;
-        let (Some(mut stdin), Some(stdout), Some(stderr)) = (child.stdin.take(), child.stdout.take(), child.stderr.take()) else {
-            return Err(ParseError::Io { message: "the parser's process has no pipes".into() });
-        };
-        let head = serde_json::to_vec(order).map_err(|error| ParseError::Io { message: error.to_string() })?;
-        let write = async move {
-            // A cell that ends early closes its end: its exit says why.
-            let _ = stdin.write_all(&(head.len() as u32).to_le_bytes()).await;
-            let _ = stdin.write_all(&head).await;
-            let _ = stdin.write_all(&bytes).await;
-        };
-        let (mut answer, mut complaint) = (Vec::new(), Vec::new());
-        let mut stdout = stdout.take(MAX_ANSWER_BYTES);
-        let mut stderr = stderr.take(MAX_COMPLAINT_BYTES);
-        let ((), read, _) = tokio::join!(write, stdout.read_to_end(&mut answer), stderr.read_to_end(&mut complaint));
-        read.map_err(broken)?;
-        self.conclude(child, &answer, &complaint).await
     }
 
-    async fn conclude(&self, mut child: Child, answer: &[u8], complaint: &[u8]) -> Answer {
-        let status = child.wait().await.map_err(|error| ParseError::Io { message: error.to_string() })?;
-        if status.success()
-            && let Ok(answer) = serde_json::from_slice::<Answer>(answer)
-        {
-            return answer;
+    async fn conclude(&self, status: ExitStatus, answer: Vec<u8>, complaint: &str) -> Answer {
+        if !complaint.is_empty() || !status.success() {
+            tracing::warn!(%status, complaint, "a parser's process had trouble");
         }
-        let complaint = String::from_utf8_lossy(complaint);
-        tracing::warn!(%status, complaint = complaint.trim(), "a parser's process died");
-        Err(self.reason(status, &complaint))
+        if !status.success() {
+            return Err(self.reason(status, complaint));
+        }
+        // A long document takes a while to read, and this is an async thread.
+        let read = tokio::task::spawn_blocking(move || serde_json::from_slice::<Answer>(&answer)).await;
+        match read {
+            Ok(Ok(answer)) => answer,
+            _ => Err(ParseError::Crashed { reason: "its answer could not be read".into() }),
+        }
     }
 
-    fn reason(&self, status: std::process::ExitStatus, complaint: &str) -> ParseError {
+    fn reason(&self, status: ExitStatus, complaint: &str) -> ParseError {
         use std::os::unix::process::ExitStatusExt as _;
         const SIGXCPU: i32 = 24;
         const SIGKILL: i32 = 9;
         if complaint.contains("memory allocation of") || complaint.contains("capacity overflow") {
             return ParseError::limit("bytes of memory", self.limits.max_memory_bytes);
+        }
+        if complaint.contains("has overflowed its stack") {
+            return ParseError::Crashed { reason: "the file is nested too deeply".into() };
         }
         match status.signal() {
             Some(SIGXCPU) => ParseError::TimedOut { seconds: self.limits.max_cpu_seconds },
@@ -124,4 +143,18 @@ impl Cell {
             None => ParseError::Crashed { reason: format!("{status}") },
         }
     }
+}
+
+fn broken(error: std::io::Error) -> ParseError {
+    ParseError::Io { message: format!("the parser's process: {error}") }
+}
+
+/// The end of what a cell says on stderr. All of it is read, so that nothing holds the cell up.
+async fn last_words(mut stderr: ChildStderr) -> String {
+    let (mut words, mut part) = (Vec::new(), [0; 4096]);
+    while let Ok(length @ 1..) = stderr.read(&mut part).await {
+        words.extend_from_slice(&part[..length]);
+        words.drain(..words.len().saturating_sub(MAX_COMPLAINT_BYTES));
+    }
+    String::from_utf8_lossy(&words).trim().to_owned()
 }

@@ -193,7 +193,8 @@ fn cut_point(text: &str, from: usize, to: usize) -> Option<usize> {
     let (mut space, mut any): (Option<usize>, Option<usize>) = (None, None);
     let mut previous_is_space = false;
     for (index, character) in boundaries {
-        if previous_is_space && !character.is_whitespace() && space.is_none_or(|best| distance(index) < distance(best)) {
+        if previous_is_space && !character.is_whitespace() && space.is_none_or(|best| distance(index) < distance(best))
+        {
             space = Some(index);
         }
         if any.is_none_or(|best| distance(index) < distance(best)) {
@@ -275,7 +276,10 @@ mod tests {
         ]);
         let chunks = chunk(&made, 64, &Words);
         let texts: Vec<&str> = chunks.iter().map(|chunk| chunk.text.as_str()).collect();
-        assert_eq!(texts, ["Orchard\n\nHarvest\n\nQuinces come in October.\n\nPears come before.", "Storage\n\nOn straw."]);
+        assert_eq!(
+            texts,
+            ["Orchard\n\nHarvest\n\nQuinces come in October.\n\nPears come before.", "Storage\n\nOn straw."]
+        );
         assert_eq!(chunks[0].heading_path, ["Orchard", "Harvest"]);
         assert_eq!(chunks[1].heading_path, ["Orchard", "Storage"]);
     }

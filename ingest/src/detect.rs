@@ -89,9 +89,11 @@ pub(crate) fn looks_like_utf16(head: &[u8]) -> bool {
 fn text_format(head: &[u8], file_name: Option<&str>) -> MediaType {
     let lower = head.to_ascii_lowercase();
     let trimmed = lower.trim_ascii_start();
-    let extension = file_name.and_then(|name| name.rsplit_once('.')).map(|(_, extension)| extension.to_ascii_lowercase());
+    let extension =
+        file_name.and_then(|name| name.rsplit_once('.')).map(|(_, extension)| extension.to_ascii_lowercase());
     let extension = extension.as_deref().unwrap_or_default();
-    let marked_html = [&b"<!doctype html"[..], b"<html"].iter().any(|mark| find(trimmed, mark).is_some_and(|at| at < 2048));
+    let marked_html =
+        [&b"<!doctype html"[..], b"<html"].iter().any(|mark| find(trimmed, mark).is_some_and(|at| at < 2048));
     if marked_html || (matches!(extension, "html" | "htm" | "xhtml") && find(trimmed, b"<").is_some()) {
         return MediaType::Html;
     }
@@ -129,7 +131,9 @@ mod tests {
 
     #[test]
     fn what_is_not_read_is_named() {
-        for (bytes, name) in [(&b"\x89PNG\r\n"[..], "PNG"), (b"\x7fELF\x02", "program"), (b"ab\0\0\0\x01\x02cd", "binary")] {
+        for (bytes, name) in
+            [(&b"\x89PNG\r\n"[..], "PNG"), (b"\x7fELF\x02", "program"), (b"ab\0\0\0\x01\x02cd", "binary")]
+        {
             let error = detect(bytes, None).unwrap_err();
             assert_eq!(error.code(), "unsupported_format");
             assert!(error.to_string().contains(name), "{error}");

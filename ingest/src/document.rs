@@ -123,11 +123,7 @@ impl BlockKind {
 
 impl Warning {
     pub fn new(code: &'static str, message: impl Into<String>, page: Option<u32>) -> Self {
-        Self {
-            code: Cow::Borrowed(code),
-            message: message.into(),
-            page,
-        }
+        Self { code: Cow::Borrowed(code), message: message.into(), page }
     }
 }
 
@@ -135,11 +131,7 @@ impl ParsedDocument {
     /// The revision's text: the blocks' texts joined by [`BLOCK_SEPARATOR`]. All character
     /// offsets of a revision count characters of this.
     pub fn text(&self) -> String {
-        let texts: Vec<&str> = self
-            .blocks
-            .iter()
-            .map(|block| block.text.as_str())
-            .collect();
+        let texts: Vec<&str> = self.blocks.iter().map(|block| block.text.as_str()).collect();
         texts.join(BLOCK_SEPARATOR)
     }
 
@@ -175,9 +167,6 @@ impl ParsedDocument {
                 })
             })
             .collect();
-        Layout {
-            pages: self.page_sizes.clone(),
-            lines,
-        }
+        Layout { pages: self.page_sizes.clone(), lines }
     }
 }

@@ -51,41 +51,25 @@ impl ParseError {
     pub fn hint(&self) -> &'static str {
         match self {
             Self::Empty => "check that the file was copied completely, then add it again",
-            Self::Unsupported { .. } => {
-                "convert it to PDF, HTML, Markdown, plain text or DOCX and add that"
-            }
+            Self::Unsupported { .. } => "convert it to PDF, HTML, Markdown, plain text or DOCX and add that",
             Self::Encrypted => "save a copy without a password and add that",
-            Self::Damaged { .. } => {
-                "open it in its own program, save it again and add the new copy"
-            }
-            Self::NoText { .. } => {
-                "the pages are probably images: run text recognition (OCR) on it and add the result"
-            }
+            Self::Damaged { .. } => "open it in its own program, save it again and add the new copy",
+            Self::NoText { .. } => "the pages are probably images: run text recognition (OCR) on it and add the result",
             Self::TooLarge { .. } => "split it into smaller files",
-            Self::LimitExceeded { .. } => {
-                "split it into smaller files; if it comes from somebody else, don't trust it"
-            }
+            Self::LimitExceeded { .. } => "split it into smaller files; if it comes from somebody else, don't trust it",
             Self::TimedOut { .. } => "split it into smaller files, or raise the time limit",
-            Self::Crashed { .. } => {
-                "save it again in its own program; if it comes from somebody else, don't trust it"
-            }
+            Self::Crashed { .. } => "save it again in its own program; if it comes from somebody else, don't trust it",
             Self::Io { .. } => "check the disk and the file's permissions, then try again",
         }
     }
 
     /// A file of a readable format that breaks the rules of that format.
     pub fn damaged(format: &str, reason: impl std::fmt::Display) -> Self {
-        Self::Damaged {
-            format: format.to_owned(),
-            reason: reason.to_string(),
-        }
+        Self::Damaged { format: format.to_owned(), reason: reason.to_string() }
     }
 
     /// More of something than [`Limits`](crate::limits::Limits) or a parser's own bound allows.
     pub fn limit(limit: &str, allowed: u64) -> Self {
-        Self::LimitExceeded {
-            limit: limit.to_owned(),
-            allowed,
-        }
+        Self::LimitExceeded { limit: limit.to_owned(), allowed }
     }
 }

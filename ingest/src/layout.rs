@@ -68,9 +68,7 @@ impl Layout {
 
     /// The rectangles that cover characters `char_start..char_end`, one per line and direction.
     pub fn boxes(&self, char_start: u32, char_end: u32) -> Vec<PageBox> {
-        let first = self
-            .lines
-            .partition_point(|line| line.char_end <= char_start);
+        let first = self.lines.partition_point(|line| line.char_end <= char_start);
         let mut boxes: Vec<PageBox> = Vec::new();
         let mut previous_is_short = false;
         for line in &self.lines[first..] {
@@ -94,23 +92,15 @@ impl Layout {
 
     /// 1-based page on which the character stands.
     pub fn page_of(&self, char_start: u32) -> Option<u32> {
-        let next = self
-            .lines
-            .partition_point(|line| line.char_end <= char_start);
-        self.lines
-            .get(next)
-            .or_else(|| self.lines.last())
-            .map(|line| line.page)
+        let next = self.lines.partition_point(|line| line.char_end <= char_start);
+        self.lines.get(next).or_else(|| self.lines.last()).map(|line| line.page)
     }
 }
 
 impl LayoutLine {
     fn part(&self, char_start: u32, char_end: u32) -> Option<PageBox> {
         let from = char_start.max(self.char_start) - self.char_start;
-        let to = char_end
-            .min(self.char_end)
-            .checked_sub(self.char_start)
-            .filter(|&to| to > from)?;
+        let to = char_end.min(self.char_end).checked_sub(self.char_start).filter(|&to| to > from)?;
         let (first, last) = (*self.x.get(from as usize)?, *self.x.get(to as usize)?);
         let width = (last - first).abs();
         // The white space that stands for a line break has no width: nothing to draw.

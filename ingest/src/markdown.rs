@@ -4,9 +4,12 @@ use pulldown_cmark::{Event, HeadingLevel, MetadataBlockKind, Options, Parser, Ta
 
 use crate::blocks::BlockBuilder;
 use crate::document::{BlockKind, MediaType, ParsedDocument};
+use crate::error::ParseError;
+use crate::html;
+use crate::limits::Limits;
 use crate::text::decode;
 
-pub fn parse(bytes: &[u8]) -> ParsedDocument {
+pub fn parse(bytes: &[u8], limits: &Limits) -> Result<ParsedDocument, ParseError> {
     let (text, warning) = decode(bytes);
     let options = Options::ENABLE_TABLES
         | Options::ENABLE_STRIKETHROUGH
@@ -15,24 +18,30 @@ pub fn parse(bytes: &[u8]) -> ParsedDocument {
         | Options::ENABLE_YAML_STYLE_METADATA_BLOCKS;
     let mut reader = Reader::default();
     for event in Parser::new_ext(&text, options) {
+        if matches!(event, Event::End(TagEnd::HtmlBlock)) {
+            let fragment = std::mem::take(&mut reader.html);
+            html::read_fragment(&fragment, limits, &mut reader.builder)?;
+        }
         reader.event(event);
     }
     reader.flush(BlockKind::Paragraph);
     let title = reader.title.or_else(|| reader.builder.first_heading());
-    ParsedDocument {
+    Ok(ParsedDocument {
         media_type: MediaType::Markdown,
         title,
         page_count: None,
         page_sizes: Vec::new(),
         blocks: reader.builder.finish(),
         warnings: warning.into_iter().collect(),
-    }
+    })
 }
 
 #[derive(Default)]
 struct Reader {
     builder: BlockBuilder,
     text: String,
+    /// The open block of HTML.
+    html: String,
     /// Numbers of the open lists; none for bullets.
     lists: Vec<Option<u64>>,
     quotes: u32,
@@ -49,7 +58,8 @@ impl Reader {
             Event::Text(text) | Event::Code(text) => self.text.push_str(&text),
             Event::SoftBreak | Event::HardBreak => self.text.push('\n'),
             Event::Rule => self.flush(self.plain()),
-            Event::InlineHtml(_) | Event::Html(_) | Event::InlineMath(_) | Event::DisplayMath(_) => {}
+            Event::Html(html) => self.html.push_str(&html),
+            Event::InlineHtml(_) | Event::InlineMath(_) | Event::DisplayMath(_) => {}
             Event::FootnoteReference(_) | Event::TaskListMarker(_) => {}
         }
     }
@@ -80,7 +90,7 @@ impl Reader {
                 self.quotes += 1;
             }
             Tag::MetadataBlock(MetadataBlockKind::YamlStyle) => self.in_metadata = true,
-            Tag::Heading { .. } | Tag::CodeBlock(_) | Tag::Table(_) => self.flush(self.plain()),
+            Tag::Heading { .. } | Tag::CodeBlock(_) | Tag::HtmlBlock | Tag::Table(_) => self.flush(self.plain()),
             _ => {}
         }
     }
@@ -135,8 +145,11 @@ mod tests {
     fn structure_is_kept() {
         let source = "---\ntitle: \"The book\"\n---\n# One\n\nText with *stress* and `code`.\n\n- a\n- b\n  1. c\n\n> said\n\n| h | i |\n|---|---|\n| 1 | 2 |\n\n## Two\n\n```sh\nls  -l\n```\n";
         let document = parse(source.as_bytes());
-        let found: Vec<(&str, &str, usize)> =
-            document.blocks.iter().map(|block| (block.kind.as_str(), block.text.as_str(), block.heading_path.len())).collect();
+        let found: Vec<(&str, &str, usize)> = document
+            .blocks
+            .iter()
+            .map(|block| (block.kind.as_str(), block.text.as_str(), block.heading_path.len()))
+            .collect();
         assert_eq!(
             found,
             [

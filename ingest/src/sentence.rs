@@ -4,10 +4,11 @@ use unicode_segmentation::UnicodeSegmentation as _;
 
 /// Words whose full stop does not end a sentence, in lower case and without it.
 const ABBREVIATIONS: &[&str] = &[
-    "e.g", "i.e", "cf", "etc", "vs", "fig", "figs", "eq", "no", "nos", "vol", "pp", "p", "dr", "mr", "mrs", "ms", "prof", "st", "al",
-    "approx", "inc", "ltd", "co", "corp", "dept", "est", "jan", "feb", "mar", "apr", "jun", "jul", "aug", "sept", "sep", "oct", "nov",
-    "dec", "art", "al", "m", "mm", "mme", "mlle", "me", "av", "bd", "ex", "env", "chap", "éd", "réf", "tél", "z.b", "z. b", "bzw",
-    "usw", "nr", "str", "abs", "vgl", "ca", "bspw", "d.h", "evtl", "ggf", "hr", "fr", "u.a", "sec", "u.s",
+    "e.g", "i.e", "cf", "etc", "vs", "fig", "figs", "eq", "no", "nos", "vol", "pp", "p", "dr", "mr", "mrs", "ms",
+    "prof", "st", "al", "approx", "inc", "ltd", "co", "corp", "dept", "est", "jan", "feb", "mar", "apr", "jun", "jul",
+    "aug", "sept", "sep", "oct", "nov", "dec", "art", "al", "m", "mm", "mme", "mlle", "me", "av", "bd", "ex", "env",
+    "chap", "éd", "réf", "tél", "z.b", "z. b", "bzw", "usw", "nr", "str", "abs", "vgl", "ca", "bspw", "d.h", "evtl",
+    "ggf", "hr", "fr", "u.a", "sec", "u.s",
 ];
 
 /// Byte ranges of the sentences of a text, trailing white space included: they tile it.
@@ -41,7 +42,10 @@ fn ends_sentence(sentence: &str, next: &str) -> bool {
         // A line end inside a paragraph is no end of a sentence, and neither is white space.
         return !end.is_empty();
     };
-    let word = before.rsplit(|character: char| character.is_whitespace() || "(«\"“".contains(character)).next().unwrap_or_default();
+    let word = before
+        .rsplit(|character: char| character.is_whitespace() || "(«\"“".contains(character))
+        .next()
+        .unwrap_or_default();
     let is_initial = word.chars().count() == 1 && word.chars().all(char::is_uppercase);
     let continues = next.trim_start().starts_with(char::is_lowercase);
     !is_initial && !continues && !ABBREVIATIONS.contains(&word.to_lowercase().as_str())
@@ -66,7 +70,10 @@ mod tests {
         ] {
             assert_eq!(texts(text), [text], "{text}");
         }
-        assert_eq!(texts("One ends. Two begins! « Trois ? » Four."), ["One ends.", "Two begins!", "« Trois ? »", "Four."]);
+        assert_eq!(
+            texts("One ends. Two begins! « Trois ? » Four."),
+            ["One ends.", "Two begins!", "« Trois ? »", "Four."]
+        );
     }
 
     #[test]

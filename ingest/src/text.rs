@@ -13,8 +13,8 @@ const MAX_HEADING_CHARS: usize = 100;
 const LINES_PER_BLOCK: usize = 40;
 
 const CODE: &[&str] = &[
-    "rs", "py", "js", "ts", "c", "h", "cpp", "hpp", "java", "go", "rb", "php", "sh", "sql", "json", "ndjson", "jsonl", "yaml", "yml",
-    "toml", "xml", "css", "svelte", "ini", "log",
+    "rs", "py", "js", "ts", "c", "h", "cpp", "hpp", "java", "go", "rb", "php", "sh", "sql", "json", "ndjson", "jsonl",
+    "yaml", "yml", "toml", "xml", "css", "svelte", "ini", "log",
 ];
 
 /// Bytes as text: by their mark, as UTF-8 if they are, else as the likeliest older encoding. Says so when
@@ -24,7 +24,11 @@ pub fn decode(bytes: &[u8]) -> (String, Option<Warning>) {
         Some((encoding, _)) => encoding,
         None if std::str::from_utf8(bytes).is_ok() && !looks_like_utf16(bytes) => UTF_8,
         None if looks_like_utf16(bytes) => {
-            if bytes.first() == Some(&0) { UTF_16BE } else { UTF_16LE }
+            if bytes.first() == Some(&0) {
+                UTF_16BE
+            } else {
+                UTF_16LE
+            }
         }
         None => {
             let mut detector = EncodingDetector::new(Iso2022JpDetection::Deny);
@@ -43,7 +47,8 @@ pub fn decode(bytes: &[u8]) -> (String, Option<Warning>) {
 /// Paragraphs are separated by empty lines.
 pub fn parse(bytes: &[u8], file_name: Option<&str>) -> ParsedDocument {
     let (text, warning) = decode(bytes);
-    let extension = file_name.and_then(|name| name.rsplit_once('.')).map(|(_, extension)| extension.to_ascii_lowercase());
+    let extension =
+        file_name.and_then(|name| name.rsplit_once('.')).map(|(_, extension)| extension.to_ascii_lowercase());
     let mut builder = BlockBuilder::default();
     match extension.as_deref() {
         Some("csv") => table(&mut builder, &text, ','),

@@ -155,7 +155,8 @@ impl Drop for AbortOnDrop {
 async fn index_document(bench: &Bench, job: &Job) -> Result<(), Failure> {
     bench.store.set_stage(job, Stage::Parsing, None).await?;
     let path = bench.store.blobs().path(&job.sha256);
-    let bytes = tokio::task::spawn_blocking(move || fs_err::read(path)).await.map_err(|error| Failure::panicked(&error))??;
+    let bytes =
+        tokio::task::spawn_blocking(move || fs_err::read(path)).await.map_err(|error| Failure::panicked(&error))??;
     let document = bench.cell.parse(bytes, Some(&job.file_name)).await?;
 
     bench.store.set_stage(job, Stage::Chunking, None).await?;
@@ -180,7 +181,12 @@ async fn chunked(document: ParsedDocument, encoder: Encoder) -> Result<(ParsedDo
     chunking.await.map_err(|error| Failure::panicked(&error))
 }
 
-async fn embed(bench: &Bench, job: &Job, document: &ParsedDocument, chunks: &[Chunk]) -> Result<Vec<Vec<f32>>, Failure> {
+async fn embed(
+    bench: &Bench,
+    job: &Job,
+    document: &ParsedDocument,
+    chunks: &[Chunk],
+) -> Result<Vec<Vec<f32>>, Failure> {
     let total = chunks.len() as u64;
     let mut vectors = Vec::with_capacity(chunks.len());
     for part in chunks.chunks(CHUNKS_PER_BATCH) {

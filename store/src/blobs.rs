@@ -47,10 +47,7 @@ impl Blobs {
             file.write_all(&buffer[..length])?;
             bytes += length as u64;
         }
-        let blob = Blob {
-            sha256: hexadecimal(&hash.finalize()),
-            bytes,
-        };
+        let blob = Blob { sha256: hexadecimal(&hash.finalize()), bytes };
         self.keep(file, &blob)?;
         Ok(blob)
     }
@@ -61,10 +58,7 @@ impl Blobs {
         file.rewind()?;
         let mut hash = Sha256::new();
         let bytes = std::io::copy(file.as_file_mut(), &mut hash)?;
-        let blob = Blob {
-            sha256: hexadecimal(&hash.finalize()),
-            bytes,
-        };
+        let blob = Blob { sha256: hexadecimal(&hash.finalize()), bytes };
         self.keep(file, &blob)?;
         Ok(blob)
     }
@@ -75,10 +69,7 @@ impl Blobs {
             return Ok(());
         }
         file.as_file().sync_all()?;
-        let parent = path
-            .parent()
-            .expect("a blob's path has a folder")
-            .to_owned();
+        let parent = path.parent().expect("a blob's path has a folder").to_owned();
         fs_err::create_dir_all(&parent)?;
         file.persist(&path).map_err(|error| error.error)?;
         // The name is durable only when its folder is.
@@ -87,9 +78,7 @@ impl Blobs {
     }
 
     pub fn path(&self, sha256: &str) -> PathBuf {
-        self.folder
-            .join(sha256.get(..2).unwrap_or("__"))
-            .join(sha256)
+        self.folder.join(sha256.get(..2).unwrap_or("__")).join(sha256)
     }
 
     /// Whether it was there.
@@ -121,19 +110,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let blobs = Blobs::open(folder.path()).unwrap();
         let first = blobs.add(&b"abc"[..]).unwrap();
-        assert_eq!(
-            first.sha256,
-            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
-        );
+        assert_eq!(first.sha256, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
         let mut file = tempfile::NamedTempFile::new_in(blobs.incoming()).unwrap();
         file.write_all(b"abc").unwrap();
         assert_eq!(blobs.add_file(file).unwrap(), first);
         assert_eq!(fs_err::read(blobs.path(&first.sha256)).unwrap(), b"abc");
-        assert_eq!(
-            std::fs::read_dir(blobs.incoming()).unwrap().count(),
-            0,
-            "nothing is left behind"
-        );
+        assert_eq!(std::fs::read_dir(blobs.incoming()).unwrap().count(), 0, "nothing is left behind");
         assert!(blobs.remove(&first.sha256).unwrap());
         assert!(!blobs.remove(&first.sha256).unwrap());
     }

@@ -42,18 +42,13 @@ impl Store {
             return Ok(report);
         }
         let parse = |difference: &Difference| difference.revision.parse::<RevisionId>().ok();
-        let (known, unknown): (Vec<_>, Vec<_>) = report
-            .differences
-            .iter()
-            .partition(|difference| difference.document.is_some());
+        let (known, unknown): (Vec<_>, Vec<_>) =
+            report.differences.iter().partition(|difference| difference.document.is_some());
         let again: Vec<RevisionId> = known.into_iter().filter_map(parse).collect();
         let out: Vec<RevisionId> = unknown.into_iter().filter_map(parse).collect();
         self.indexes.mend(&again, &out).await?;
         let mended = report.differences.len() as u64;
-        Ok(DoctorReport {
-            mended,
-            ..self.compare().await?
-        })
+        Ok(DoctorReport { mended, ..self.compare().await? })
     }
 
     async fn compare(&self) -> Result<DoctorReport> {
@@ -76,8 +71,7 @@ impl Store {
             }
         }
         // Revisions that are being written right now are known, and not yet current.
-        let known: BTreeSet<RevisionId> =
-            self.database.all_revisions().await?.into_iter().collect();
+        let known: BTreeSet<RevisionId> = self.database.all_revisions().await?.into_iter().collect();
         let mut indexed = pair.lexical.revisions()?;
         indexed.extend(pair.dense.revisions().await?);
         for revision in indexed.difference(&known) {

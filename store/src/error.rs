@@ -56,15 +56,10 @@ impl StoreError {
     }
 
     pub(crate) fn dense(reason: impl std::fmt::Display) -> Self {
-        Self::Dense {
-            reason: reason.to_string(),
-        }
+        Self::Dense { reason: reason.to_string() }
     }
 
     pub(crate) fn damaged(what: &'static str, reason: impl std::fmt::Display) -> Self {
-        Self::Damaged {
-            what,
-            reason: reason.to_string(),
-        }
+        Self::Damaged { what, reason: reason.to_string() }
     }
 }

@@ -43,11 +43,7 @@ impl TestCollection {
         let judgments = read_judgments(&folder.join("qrels").join("test.tsv"))?;
         let mut queries: Vec<Query> = read_lines(&folder.join("queries.jsonl"))?;
         queries.retain(|query| judgments.contains_key(&query.id));
-        Ok(Self {
-            corpus: read_lines(&folder.join("corpus.jsonl"))?,
-            queries,
-            judgments,
-        })
+        Ok(Self { corpus: read_lines(&folder.join("corpus.jsonl"))?, queries, judgments })
     }
 }
 
@@ -56,9 +52,10 @@ fn read_lines<T: serde::de::DeserializeOwned>(path: &Path) -> Result<Vec<T>> {
     for line in std::io::BufReader::new(fs_err::File::open(path)?).lines() {
         let line = line?;
         if !line.trim().is_empty() {
-            values.push(serde_json::from_str(&line).map_err(|error| {
-                StoreError::damaged("test collection", format!("{}: {error}", path.display()))
-            })?);
+            values.push(
+                serde_json::from_str(&line)
+                    .map_err(|error| StoreError::damaged("test collection", format!("{}: {error}", path.display())))?,
+            );
         }
     }
     Ok(values)
@@ -69,9 +66,7 @@ fn read_judgments(path: &Path) -> Result<Judgments> {
     for line in std::io::BufReader::new(fs_err::File::open(path)?).lines() {
         let line = line?;
         let mut columns = line.split('\t');
-        let (Some(query), Some(document), Some(relevance)) =
-            (columns.next(), columns.next(), columns.next())
-        else {
+        let (Some(query), Some(document), Some(relevance)) = (columns.next(), columns.next(), columns.next()) else {
             continue;
         };
         // The first line names the columns.
@@ -79,10 +74,7 @@ fn read_judgments(path: &Path) -> Result<Judgments> {
             continue;
         };
         if relevance > 0 {
-            judgments
-                .entry(query.to_owned())
-                .or_default()
-                .insert(document.to_owned(), relevance);
+            judgments.entry(query.to_owned()).or_default().insert(document.to_owned(), relevance);
         }
     }
     Ok(judgments)
@@ -104,10 +96,7 @@ pub struct Measures {
 impl Measures {
     /// `rankings` holds the documents found for each query, best first, each once.
     pub fn of(rankings: &HashMap<String, Vec<String>>, judgments: &Judgments) -> Self {
-        let mut sum = Self {
-            queries: judgments.len(),
-            ..Self::default()
-        };
+        let mut sum = Self { queries: judgments.len(), ..Self::default() };
         for (query, relevant) in judgments {
             let empty = Vec::new();
             let ranking = rankings.get(query).unwrap_or(&empty);
@@ -128,37 +117,22 @@ impl Measures {
 /// Gain is the relevance itself, the discount log2(rank + 1) (`trec_eval`'s `ndcg_cut`).
 fn ndcg(ranking: &[String], relevant: &HashMap<String, u32>, depth: usize) -> f64 {
     let discounted = |gains: &mut dyn Iterator<Item = u32>| -> f64 {
-        gains
-            .take(depth)
-            .zip(2_u32..)
-            .map(|(gain, place)| f64::from(gain) / f64::from(place).log2())
-            .sum()
+        gains.take(depth).zip(2_u32..).map(|(gain, place)| f64::from(gain) / f64::from(place).log2()).sum()
     };
     let mut ideal: Vec<u32> = relevant.values().copied().collect();
     ideal.sort_unstable_by(|left, right| right.cmp(left));
     let best = discounted(&mut ideal.into_iter());
-    let found = discounted(
-        &mut ranking
-            .iter()
-            .map(|document| relevant.get(document).copied().unwrap_or(0)),
-    );
+    let found = discounted(&mut ranking.iter().map(|document| relevant.get(document).copied().unwrap_or(0)));
     if best > 0.0 { found / best } else { 0.0 }
 }
 
 fn recall(ranking: &[String], relevant: &HashMap<String, u32>, depth: usize) -> f64 {
-    let found = ranking
-        .iter()
-        .take(depth)
-        .filter(|document| relevant.contains_key(*document))
-        .count();
+    let found = ranking.iter().take(depth).filter(|document| relevant.contains_key(*document)).count();
     found as f64 / relevant.len().max(1) as f64
 }
 
 fn reciprocal_rank(ranking: &[String], relevant: &HashMap<String, u32>, depth: usize) -> f64 {
-    let first = ranking
-        .iter()
-        .take(depth)
-        .position(|document| relevant.contains_key(document));
+    let first = ranking.iter().take(depth).position(|document| relevant.contains_key(document));
     first.map_or(0.0, |place| 1.0 / (place + 1) as f64)
 }
 
@@ -178,10 +152,7 @@ mod tests {
     use super::*;
 
     fn ranking(documents: &[&str]) -> Vec<String> {
-        documents
-            .iter()
-            .map(|document| (*document).to_owned())
-            .collect()
+        documents.iter().map(|document| (*document).to_owned()).collect()
     }
 
     /// Worked out by hand: relevant a (2) and b (1); found x, a, b.

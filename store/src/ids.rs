@@ -58,21 +58,13 @@ impl DocumentId {
 
 impl RevisionId {
     pub(crate) fn derive(document: DocumentId, generation: i64) -> Self {
-        Self(derive(&[
-            "revision",
-            &document.to_string(),
-            &generation.to_string(),
-        ]))
+        Self(derive(&["revision", &document.to_string(), &generation.to_string()]))
     }
 }
 
 impl ChunkId {
     pub(crate) fn derive(revision: RevisionId, ordinal: u32) -> Self {
-        Self(derive(&[
-            "chunk",
-            &revision.to_string(),
-            &ordinal.to_string(),
-        ]))
+        Self(derive(&["chunk", &revision.to_string(), &ordinal.to_string()]))
     }
 }
 
@@ -98,23 +90,10 @@ mod tests {
     fn ids_depend_on_every_part_and_on_nothing_else() {
         let collection = CollectionId::derive("default");
         let document = DocumentId::derive(collection, "a");
-        assert_eq!(
-            document,
-            DocumentId::derive(CollectionId::derive("default"), "a")
-        );
-        assert_ne!(
-            document,
-            DocumentId::derive(CollectionId::derive("other"), "a")
-        );
-        assert_ne!(
-            RevisionId::derive(document, 1),
-            RevisionId::derive(document, 2)
-        );
+        assert_eq!(document, DocumentId::derive(CollectionId::derive("default"), "a"));
+        assert_ne!(document, DocumentId::derive(CollectionId::derive("other"), "a"));
+        assert_ne!(RevisionId::derive(document, 1), RevisionId::derive(document, 2));
         assert_eq!(document.to_string().parse(), Ok(document));
-        assert_ne!(
-            derive(&["ab", "c"]),
-            derive(&["a", "bc"]),
-            "parts do not run into each other"
-        );
+        assert_ne!(derive(&["ab", "c"]), derive(&["a", "bc"]), "parts do not run into each other");
     }
 }

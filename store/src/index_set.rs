@@ -64,11 +64,7 @@ pub struct Reindexed {
 impl Indexes {
     /// Opens the indexes in use. Damaged ones, and ones that have followed another database further than
     /// this one goes, are left aside: new ones follow the changes from the first.
-    pub async fn open(
-        options: &StoreOptions,
-        database: Database,
-        lock: FolderLock,
-    ) -> Result<Self> {
+    pub async fn open(options: &StoreOptions, database: Database, lock: FolderLock) -> Result<Self> {
         let root = options.data_dir.join("indexes");
         fs_err::create_dir_all(&root)?;
         let folder = root.join(current_name(&root)?);
@@ -89,10 +85,7 @@ impl Indexes {
                 open_new(options, &root).await?
             }
         };
-        let position = Position {
-            lexical: pair.lexical.opened_at,
-            dense: pair.dense.opened_at(),
-        };
+        let position = Position { lexical: pair.lexical.opened_at, dense: pair.dense.opened_at() };
         Ok(Self {
             database,
             options: options.clone(),
@@ -124,20 +117,13 @@ impl Indexes {
         Ok(())
     }
 
-    async fn follow_changes(
-        &self,
-        pair: &IndexPair,
-        changes: &[Change],
-        position: &mut Position,
-    ) -> Result<()> {
+    async fn follow_changes(&self, pair: &IndexPair, changes: &[Change], position: &mut Position) -> Result<()> {
         let mut batch = Pending::default();
         for change in changes {
             // A revision is taken out before it is put in: what a crash left half done is done again.
             batch.removed.push(change.revision);
             if change.kind == ChangeKind::Add {
-                batch
-                    .added
-                    .extend(self.database.indexed_chunks(change.revision).await?);
+                batch.added.extend(self.database.indexed_chunks(change.revision).await?);
             }
             batch.sequence = change.sequence;
             if batch.added.len() >= CHUNKS_PER_BATCH {
@@ -178,11 +164,7 @@ impl Indexes {
 
     /// Ends the following; what is applied is on disk already.
     pub async fn close(&self) -> Result<()> {
-        let follower = self
-            .follower
-            .lock()
-            .ok()
-            .and_then(|mut follower| follower.take());
+        let follower = self.follower.lock().ok().and_then(|mut follower| follower.take());
         // Never in the middle of a batch.
         let _position = self.position.lock().await;
         if let Some(task) = follower {
@@ -194,10 +176,7 @@ impl Indexes {
     /// Entries of a document: lexical, dense.
     pub async fn count_document(&self, document: DocumentId) -> Result<(u64, u64)> {
         let pair = self.pair().await;
-        Ok((
-            pair.lexical.count_document(document)?,
-            pair.dense.count_document(document).await?,
-        ))
+        Ok((pair.lexical.count_document(document)?, pair.dense.count_document(document).await?))
     }
 
     /// Puts revisions into the indexes again, and takes others out, whatever is there now.
@@ -207,25 +186,14 @@ impl Indexes {
         let sequence = position.lexical.min(position.dense);
         for revision in again {
             let added = self.database.indexed_chunks(*revision).await?;
-            let batch = Pending {
-                removed: vec![*revision],
-                added,
-                sequence,
-            };
+            let batch = Pending { removed: vec![*revision], added, sequence };
             batch.write_to_both(&pair).await?;
         }
         if !out.is_empty() {
-            let batch = Pending {
-                removed: out.to_vec(),
-                added: Vec::new(),
-                sequence,
-            };
+            let batch = Pending { removed: out.to_vec(), added: Vec::new(), sequence };
             batch.write_to_both(&pair).await?;
         }
-        *position = Position {
-            lexical: sequence,
-            dense: sequence,
-        };
+        *position = Position { lexical: sequence, dense: sequence };
         Ok(())
     }
 
@@ -240,33 +208,21 @@ impl Indexes {
         let pair = open_pair(&self.options, folder.clone()).await?;
         pair.dense.clear().await?;
         let (mut documents, mut chunks) = (0, 0);
-        let mut batch = Pending {
-            sequence,
-            ..Pending::default()
-        };
+        let mut batch = Pending { sequence, ..Pending::default() };
         for revision in self.database.all_revisions().await? {
             let added = self.database.indexed_chunks(revision).await?;
             documents += 1;
             chunks += added.len() as u64;
             batch.added.extend(added);
             if batch.added.len() >= CHUNKS_PER_BATCH {
-                let full = std::mem::replace(
-                    &mut batch,
-                    Pending {
-                        sequence,
-                        ..Pending::default()
-                    },
-                );
+                let full = std::mem::replace(&mut batch, Pending { sequence, ..Pending::default() });
                 full.write_to_both(&pair).await?;
             }
         }
         batch.write_to_both(&pair).await?;
         write_current_name(&root, &name)?;
         let old = std::mem::replace(&mut *self.pair.write().await, Arc::new(pair));
-        *position = Position {
-            lexical: sequence,
-            dense: sequence,
-        };
+        *position = Position { lexical: sequence, dense: sequence };
         drop(position);
         let old_folder = old.folder.clone();
         drop(old);
@@ -274,11 +230,7 @@ impl Indexes {
         if let Err(error) = fs_err::remove_dir_all(&old_folder) {
             tracing::warn!(%error, "the old indexes stay on disk until the next start");
         }
-        Ok(Reindexed {
-            documents,
-            chunks,
-            took_ms: started.elapsed().as_millis() as u64,
-        })
+        Ok(Reindexed { documents, chunks, took_ms: started.elapsed().as_millis() as u64 })
     }
 }
 
@@ -294,11 +246,7 @@ impl Pending {
     async fn write(self, pair: &IndexPair, position: &mut Position) -> Result<()> {
         let sequence = self.sequence;
         if position.lexical < sequence {
-            let batch = Batch {
-                removed: self.removed.clone(),
-                added: self.added.clone(),
-                sequence,
-            };
+            let batch = Batch { removed: self.removed.clone(), added: self.added.clone(), sequence };
             pair.lexical.apply(batch).await?;
             position.lexical = sequence;
         }
@@ -310,15 +258,9 @@ impl Pending {
     }
 
     async fn write_to_both(self, pair: &IndexPair) -> Result<()> {
-        let batch = Batch {
-            removed: self.removed.clone(),
-            added: self.added.clone(),
-            sequence: self.sequence,
-        };
+        let batch = Batch { removed: self.removed.clone(), added: self.added.clone(), sequence: self.sequence };
         pair.lexical.apply(batch).await?;
-        pair.dense
-            .apply(self.removed, self.added, self.sequence)
-            .await
+        pair.dense.apply(self.removed, self.added, self.sequence).await
     }
 }
 

@@ -27,15 +27,8 @@ pub enum Language {
 }
 
 impl Language {
-    pub const ANALYSED: [Self; 7] = [
-        Self::English,
-        Self::French,
-        Self::German,
-        Self::Spanish,
-        Self::Italian,
-        Self::Dutch,
-        Self::Portuguese,
-    ];
+    pub const ANALYSED: [Self; 7] =
+        [Self::English, Self::French, Self::German, Self::Spanish, Self::Italian, Self::Dutch, Self::Portuguese];
 
     /// ISO 639-1, or `und` for any other.
     pub fn as_str(self) -> &'static str {
@@ -52,10 +45,7 @@ impl Language {
     }
 
     pub fn parse(code: &str) -> Self {
-        Self::ANALYSED
-            .into_iter()
-            .find(|language| language.as_str() == code)
-            .unwrap_or(Self::Other)
+        Self::ANALYSED.into_iter().find(|language| language.as_str() == code).unwrap_or(Self::Other)
     }
 
     fn of(language: lingua::Language) -> Self {
@@ -71,24 +61,16 @@ impl Language {
     }
 }
 
-static DETECTOR: LazyLock<LanguageDetector> = LazyLock::new(|| {
-    LanguageDetectorBuilder::from_all_languages()
-        .with_minimum_relative_distance(0.02)
-        .build()
-});
+static DETECTOR: LazyLock<LanguageDetector> =
+    LazyLock::new(|| LanguageDetectorBuilder::from_all_languages().with_minimum_relative_distance(0.02).build());
 
 /// Longer texts are judged by their beginning: enough to be sure, and quick.
 const MAX_CHARS: usize = 600;
 
 /// The language of a text; `Other` when it is none of those analysed or cannot be told.
 pub fn detect(text: &str) -> Language {
-    let end = text
-        .char_indices()
-        .nth(MAX_CHARS)
-        .map_or(text.len(), |(index, _)| index);
-    DETECTOR
-        .detect_language_of(&text[..end])
-        .map_or(Language::Other, Language::of)
+    let end = text.char_indices().nth(MAX_CHARS).map_or(text.len(), |(index, _)| index);
+    DETECTOR.detect_language_of(&text[..end]).map_or(Language::Other, Language::of)
 }
 
 /// The language of a query, among the languages that the documents in scope are in. One language in
@@ -100,9 +82,7 @@ pub fn detect_query(text: &str, in_scope: &[Language]) -> Language {
         _ => {}
     }
     let confidences = DETECTOR.compute_language_confidence_values(text);
-    let known = confidences
-        .into_iter()
-        .map(|(language, confidence)| (Language::of(language), confidence));
+    let known = confidences.into_iter().map(|(language, confidence)| (Language::of(language), confidence));
     known
         .filter(|(language, confidence)| in_scope.contains(language) && *confidence > 0.0)
         .max_by(|left, right| left.1.total_cmp(&right.1))
@@ -116,26 +96,11 @@ mod tests {
     #[test]
     fn sentences_are_told_apart() {
         for (text, expected) in [
-            (
-                "The council met on Tuesday to vote on the budget.",
-                Language::English,
-            ),
-            (
-                "Le conseil municipal s'est réuni mardi pour voter le budget.",
-                Language::French,
-            ),
-            (
-                "Der Gemeinderat hat am Dienstag über den Haushalt abgestimmt.",
-                Language::German,
-            ),
-            (
-                "El consejo se reunió el martes para votar el presupuesto.",
-                Language::Spanish,
-            ),
-            (
-                "Het bestuur kwam dinsdag bijeen om over de begroting te stemmen.",
-                Language::Dutch,
-            ),
+            ("The council met on Tuesday to vote on the budget.", Language::English),
+            ("Le conseil municipal s'est réuni mardi pour voter le budget.", Language::French),
+            ("Der Gemeinderat hat am Dienstag über den Haushalt abgestimmt.", Language::German),
+            ("El consejo se reunió el martes para votar el presupuesto.", Language::Spanish),
+            ("Het bestuur kwam dinsdag bijeen om over de begroting te stemmen.", Language::Dutch),
         ] {
             assert_eq!(detect(text), expected, "{text}");
         }
@@ -145,18 +110,9 @@ mod tests {
 
     #[test]
     fn a_query_is_in_a_language_of_its_scope() {
-        assert_eq!(
-            detect_query("quinces", &[Language::French]),
-            Language::French
-        );
+        assert_eq!(detect_query("quinces", &[Language::French]), Language::French);
         let both = [Language::English, Language::French];
-        assert_eq!(
-            detect_query("date de la récolte des coings", &both),
-            Language::French
-        );
-        assert_eq!(
-            detect_query("when are the quinces harvested", &both),
-            Language::English
-        );
+        assert_eq!(detect_query("date de la récolte des coings", &both), Language::French);
+        assert_eq!(detect_query("when are the quinces harvested", &both), Language::English);
     }
 }

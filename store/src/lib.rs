@@ -28,9 +28,7 @@ mod store;
 
 pub use blobs::{Blob, Blobs};
 pub use doctor::{Difference, DoctorReport};
-pub use document::{
-    Counts, Document, DocumentFilter, Enqueued, NewDocument, Page, Removed, Stage, Status,
-};
+pub use document::{Counts, Document, DocumentFilter, Enqueued, NewDocument, Page, Removed, Stage, Status};
 pub use error::StoreError;
 pub use ids::{ChunkId, CollectionId, DocumentId, RevisionId};
 pub use index_set::Reindexed;

@@ -16,12 +16,7 @@ pub struct FolderLock {
 impl FolderLock {
     pub fn take(data_dir: &Path) -> Result<Self> {
         let path = data_dir.join("lock");
-        let mut file = fs_err::OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(&path)?
-            .into_file();
+        let mut file = fs_err::OpenOptions::new().create(true).truncate(false).write(true).open(&path)?.into_file();
         match file.try_lock() {
             Ok(()) => {
                 // Whoever is refused can say which process to stop.
@@ -48,10 +43,7 @@ mod tests {
         let first = FolderLock::take(folder.path()).unwrap();
         let refused = FolderLock::take(folder.path()).unwrap_err();
         let own = std::process::id().to_string();
-        assert!(
-            matches!(&refused, StoreError::InUse { process, .. } if *process == own),
-            "{refused}"
-        );
+        assert!(matches!(&refused, StoreError::InUse { process, .. } if *process == own), "{refused}");
         drop(first);
         FolderLock::take(folder.path()).unwrap();
     }

@@ -62,19 +62,10 @@ impl Store {
         let revision = RevisionId::derive(job.document, job.generation);
         let mut transaction = self.database.begin().await?;
         self.database.hold_job(&mut transaction, job).await?;
-        self.database
-            .delete_revision(&mut transaction, revision)
-            .await?;
-        self.database
-            .insert_revision(&mut transaction, revision, job, new)
-            .await?;
-        self.database
-            .insert_chunks(&mut transaction, job.document, revision, &new.chunks)
-            .await?;
-        let sequence = self
-            .database
-            .insert_change(&mut transaction, ChangeKind::Add, revision)
-            .await?;
+        self.database.delete_revision(&mut transaction, revision).await?;
+        self.database.insert_revision(&mut transaction, revision, job, new).await?;
+        self.database.insert_chunks(&mut transaction, job.document, revision, &new.chunks).await?;
+        let sequence = self.database.insert_change(&mut transaction, ChangeKind::Add, revision).await?;
         transaction.commit().await?;
 
         self.indexes.catch_up(sequence).await?;
@@ -86,26 +77,16 @@ impl Store {
             return Err(error);
         }
         let mut old_blobs = Vec::new();
-        for (old, sha256) in self
-            .database
-            .revisions_of(&mut transaction, job.document)
-            .await?
-        {
+        for (old, sha256) in self.database.revisions_of(&mut transaction, job.document).await? {
             if old != revision {
                 self.database.delete_revision(&mut transaction, old).await?;
-                self.database
-                    .insert_change(&mut transaction, ChangeKind::Remove, old)
-                    .await?;
+                self.database.insert_change(&mut transaction, ChangeKind::Remove, old).await?;
                 old_blobs.push(sha256);
             }
         }
         let language = main_language(&new.chunks);
-        self.database
-            .make_current(&mut transaction, revision, job, new, language)
-            .await?;
-        self.database
-            .end_job(&mut transaction, job, "done", 0)
-            .await?;
+        self.database.make_current(&mut transaction, revision, job, new, language).await?;
+        self.database.end_job(&mut transaction, job, "done", 0).await?;
         transaction.commit().await?;
         self.changed(job.document);
 
@@ -119,29 +100,16 @@ impl Store {
     /// Removes a revision that never became current.
     async fn take_back(&self, revision: RevisionId) -> Result<()> {
         let mut transaction = self.database.begin().await?;
-        self.database
-            .delete_revision(&mut transaction, revision)
-            .await?;
-        self.database
-            .insert_change(&mut transaction, ChangeKind::Remove, revision)
-            .await?;
+        self.database.delete_revision(&mut transaction, revision).await?;
+        self.database.insert_change(&mut transaction, ChangeKind::Remove, revision).await?;
         transaction.commit().await?;
         self.indexes.catch_up_later();
         Ok(())
     }
 
     /// Says how far the work on a document is. `JobLost` when nobody wants its result any more.
-    pub async fn set_stage(
-        &self,
-        job: &Job,
-        stage: Stage,
-        progress: Option<(u64, u64)>,
-    ) -> Result<()> {
-        if !self
-            .database
-            .set_stage(job.document, job.generation, stage, progress)
-            .await?
-        {
+    pub async fn set_stage(&self, job: &Job, stage: Stage, progress: Option<(u64, u64)>) -> Result<()> {
+        if !self.database.set_stage(job.document, job.generation, stage, progress).await? {
             return Err(crate::StoreError::JobLost);
         }
         self.changed(job.document);
@@ -151,12 +119,8 @@ impl Store {
     /// Ends a job with the reason why its document failed. An older revision stays searchable.
     pub async fn fail_job(&self, job: &Job, error: &ErrorRecord) -> Result<()> {
         let mut transaction = self.database.begin().await?;
-        self.database
-            .end_job(&mut transaction, job, "failed", 0)
-            .await?;
-        self.database
-            .fail_document(&mut transaction, job.document, error)
-            .await?;
+        self.database.end_job(&mut transaction, job, "failed", 0).await?;
+        self.database.fail_document(&mut transaction, job.document, error).await?;
         transaction.commit().await?;
         self.changed(job.document);
         Ok(())
@@ -165,17 +129,8 @@ impl Store {
     /// Puts a job back into the queue, for what may pass by itself.
     pub async fn retry_job(&self, job: &Job, after: std::time::Duration) -> Result<()> {
         let mut transaction = self.database.begin().await?;
-        self.database
-            .end_job(
-                &mut transaction,
-                job,
-                "queued",
-                now_ms() + after.as_millis() as i64,
-            )
-            .await?;
-        self.database
-            .requeue_document(&mut transaction, job.document)
-            .await?;
+        self.database.end_job(&mut transaction, job, "queued", now_ms() + after.as_millis() as i64).await?;
+        self.database.requeue_document(&mut transaction, job.document).await?;
         transaction.commit().await?;
         self.changed(job.document);
         Ok(())
@@ -186,11 +141,7 @@ impl Store {
 fn main_language(chunks: &[NewChunk]) -> Language {
     let mut chars = std::collections::BTreeMap::new();
     for chunk in chunks {
-        *chars.entry(chunk.language).or_insert(0) +=
-            chunk.char_end.saturating_sub(chunk.char_start);
+        *chars.entry(chunk.language).or_insert(0) += chunk.char_end.saturating_sub(chunk.char_start);
     }
-    chars
-        .into_iter()
-        .max_by_key(|(_, chars)| *chars)
-        .map_or(Language::Other, |(language, _)| language)
+    chars.into_iter().max_by_key(|(_, chars)| *chars).map_or(Language::Other, |(language, _)| language)
 }

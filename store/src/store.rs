@@ -61,14 +61,9 @@ impl Store {
         fs_err::create_dir_all(&options.data_dir)?;
         let lock = FolderLock::take(&options.data_dir)?;
         let database = Database::open(&options.data_dir, options.database_url.as_deref()).await?;
-        let stored = database
-            .meta_or_set("embedding_model_sha256", &options.model_sha256)
-            .await?;
+        let stored = database.meta_or_set("embedding_model_sha256", &options.model_sha256).await?;
         if stored != options.model_sha256 {
-            return Err(StoreError::OtherModel {
-                stored,
-                configured: options.model_sha256,
-            });
+            return Err(StoreError::OtherModel { stored, configured: options.model_sha256 });
         }
         database.create_collection("default").await?;
         if !database.is_shared() {
@@ -79,13 +74,7 @@ impl Store {
         indexes.catch_up(last).await?;
         indexes.follow();
         let (events, _) = broadcast::channel(EVENT_CAPACITY);
-        Ok(Self {
-            blobs: Blobs::open(&options.data_dir)?,
-            database,
-            indexes,
-            events,
-            dimensions: options.dimensions,
-        })
+        Ok(Self { blobs: Blobs::open(&options.data_dir)?, database, indexes, events, dimensions: options.dimensions })
     }
 
     /// Writes out what the indexes hold and ends their threads.
@@ -101,9 +90,7 @@ impl Store {
         if vector.len() == self.dimensions && vector.iter().all(|value| value.is_finite()) {
             return Ok(());
         }
-        Err(StoreError::Vector {
-            expected: self.dimensions,
-        })
+        Err(StoreError::Vector { expected: self.dimensions })
     }
 
     pub async fn ping(&self) -> Result<()> {
@@ -130,32 +117,19 @@ impl Store {
 
     pub async fn create_collection(&self, name: &str) -> Result<()> {
         let length = name.chars().count();
-        if !(1..=100).contains(&length) || name.chars().any(char::is_control) || name.trim() != name
-        {
+        if !(1..=100).contains(&length) || name.chars().any(char::is_control) || name.trim() != name {
             return Err(StoreError::Name);
         }
-        if self.database.create_collection(name).await? {
-            Ok(())
-        } else {
-            Err(StoreError::Exists(name.to_owned()))
-        }
+        if self.database.create_collection(name).await? { Ok(()) } else { Err(StoreError::Exists(name.to_owned())) }
     }
 
     /// What may be searched: one collection by name, or all of them.
     pub async fn scope(&self, collection: Option<&str>) -> Result<Scope> {
         let collections = match collection {
             Some(name) => vec![self.database.collection_id(name).await?],
-            None => self
-                .collections()
-                .await?
-                .into_iter()
-                .map(|collection| collection.id)
-                .collect(),
+            None => self.collections().await?.into_iter().map(|collection| collection.id).collect(),
         };
-        Ok(Scope {
-            collections,
-            documents: None,
-        })
+        Ok(Scope { collections, documents: None })
     }
 
     /// Puts a document into the queue, unless the same bytes are there already.
@@ -164,18 +138,12 @@ impl Store {
         let document = DocumentId::derive(collection, &new.source_uri);
         let mut transaction = self.database.begin().await?;
         let known = self.database.known(&mut transaction, document).await?;
-        let same = known
-            .as_ref()
-            .filter(|known| known.sha256 == new.sha256 && known.status != "failed");
+        let same = known.as_ref().filter(|known| known.sha256 == new.sha256 && known.status != "failed");
         let twin = match (same, &known) {
             (Some(same), _) => Some(same.clone()),
             // A document that exists takes its new bytes, whoever else has them.
             (None, Some(_)) => None,
-            (None, None) => {
-                self.database
-                    .twin(&mut transaction, collection, &new.sha256)
-                    .await?
-            }
+            (None, None) => self.database.twin(&mut transaction, collection, &new.sha256).await?,
         };
         if let Some(twin) = twin {
             transaction.rollback().await?;
@@ -186,14 +154,8 @@ impl Store {
             transaction.rollback().await?;
             return Err(StoreError::NoSuchBlob(new.sha256.clone()));
         }
-        let generation = self
-            .database
-            .upsert_document(&mut transaction, document, collection, new)
-            .await?;
-        let job = self
-            .database
-            .insert_job(&mut transaction, document, generation, new)
-            .await?;
+        let generation = self.database.upsert_document(&mut transaction, document, collection, new).await?;
+        let job = self.database.insert_job(&mut transaction, document, generation, new).await?;
         transaction.commit().await?;
         self.changed(document);
         Ok(Enqueued::Queued { document, job })
@@ -216,9 +178,7 @@ impl Store {
     /// The document that a source's address stands for.
     pub async fn document_by_source(&self, collection: &str, source_uri: &str) -> Result<Document> {
         let collection = self.database.collection_id(collection).await?;
-        self.database
-            .document(DocumentId::derive(collection, source_uri))
-            .await
+        self.database.document(DocumentId::derive(collection, source_uri)).await
     }
 
     pub async fn documents(&self, filter: &DocumentFilter) -> Result<Page<Document>> {
@@ -239,29 +199,16 @@ impl Store {
         let mut transaction = self.database.begin().await?;
         let known = self.database.known(&mut transaction, document).await?;
         let known = known.ok_or_else(|| StoreError::NoSuchDocument(document.to_string()))?;
-        self.database
-            .cancel_jobs(&mut transaction, document)
-            .await?;
+        self.database.cancel_jobs(&mut transaction, document).await?;
         let chunks = self.database.chunks_of(&mut transaction, document).await?;
         let mut blobs = vec![known.sha256];
         let mut sequence = 0;
-        for (revision, sha256) in self
-            .database
-            .revisions_of(&mut transaction, document)
-            .await?
-        {
-            self.database
-                .delete_revision(&mut transaction, revision)
-                .await?;
-            sequence = self
-                .database
-                .insert_change(&mut transaction, ChangeKind::Remove, revision)
-                .await?;
+        for (revision, sha256) in self.database.revisions_of(&mut transaction, document).await? {
+            self.database.delete_revision(&mut transaction, revision).await?;
+            sequence = self.database.insert_change(&mut transaction, ChangeKind::Remove, revision).await?;
             blobs.push(sha256);
         }
-        self.database
-            .delete_document(&mut transaction, document)
-            .await?;
+        self.database.delete_document(&mut transaction, document).await?;
         transaction.commit().await?;
         self.changed(document);
 
@@ -271,32 +218,17 @@ impl Store {
         for sha256 in blobs {
             blob |= self.drop_blob_if_unused(&sha256).await?;
         }
-        Ok(Removed {
-            chunks,
-            lexical: before.0.saturating_sub(after.0),
-            dense: before.1.saturating_sub(after.1),
-            blob,
-        })
+        Ok(Removed { chunks, lexical: before.0.saturating_sub(after.0), dense: before.1.saturating_sub(after.1), blob })
     }
 
     /// Whether the blob went: it stays while a document, a revision or a job needs it.
     pub(crate) async fn drop_blob_if_unused(&self, sha256: &str) -> Result<bool> {
         // Holding the write lock: nothing can start to need the blob meanwhile.
         let mut transaction = self.database.begin().await?;
-        let needed = self
-            .database
-            .document_needs(&mut transaction, sha256)
-            .await?
-            || self
-                .database
-                .revision_needs(&mut transaction, sha256)
-                .await?
+        let needed = self.database.document_needs(&mut transaction, sha256).await?
+            || self.database.revision_needs(&mut transaction, sha256).await?
             || self.database.job_needs(&mut transaction, sha256).await?;
-        let removed = if needed {
-            false
-        } else {
-            self.blobs.remove(sha256)?
-        };
+        let removed = if needed { false } else { self.blobs.remove(sha256)? };
         transaction.rollback().await?;
         Ok(removed)
     }
@@ -307,15 +239,7 @@ impl Store {
     }
 
     /// Keeps an answer as it was given.
-    pub async fn keep_answer(
-        &self,
-        id: &str,
-        question: &str,
-        collection: Option<&str>,
-        body: &str,
-    ) -> Result<()> {
-        self.database
-            .insert_answer(id, question, collection, body)
-            .await
+    pub async fn keep_answer(&self, id: &str, question: &str, collection: Option<&str>, body: &str) -> Result<()> {
+        self.database.insert_answer(id, question, collection, body).await
     }
 }

@@ -5,8 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use terroir_store::{
-    Enqueued, Language, Mode, NewChunk, NewDocument, NewRevision, SearchRequest, Store, StoreError,
-    StoreOptions,
+    Enqueued, Language, Mode, NewChunk, NewDocument, NewRevision, SearchRequest, Store, StoreError, StoreOptions,
 };
 
 const LEASE: Duration = Duration::from_secs(30);
@@ -137,10 +136,7 @@ async fn a_wrong_vector_is_refused_before_anything_is_written() {
     for vector in [&[1.0][..], &[f32::NAN, 0.0], &[1.0, 0.0, 0.0]] {
         let wrong = revision(&[("quinces", Language::English)], vector);
         let refused = store.write_revision(&job, &wrong).await;
-        assert!(
-            matches!(refused, Err(StoreError::Vector { expected: 2 })),
-            "{refused:?}"
-        );
+        assert!(matches!(refused, Err(StoreError::Vector { expected: 2 })), "{refused:?}");
     }
     let right = revision(&[("quinces", Language::English)], &[0.0, 1.0]);
     store.write_revision(&job, &right).await.unwrap();
@@ -151,15 +147,9 @@ async fn a_wrong_vector_is_refused_before_anything_is_written() {
 async fn bytes_that_are_not_kept_are_not_queued() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path()).await;
-    let new = NewDocument {
-        sha256: "0".repeat(64),
-        ..new_document(&store, "a")
-    };
+    let new = NewDocument { sha256: "0".repeat(64), ..new_document(&store, "a") };
     let refused = store.enqueue(&new).await;
-    assert!(
-        matches!(refused, Err(StoreError::NoSuchBlob(_))),
-        "{refused:?}"
-    );
+    assert!(matches!(refused, Err(StoreError::NoSuchBlob(_))), "{refused:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -168,12 +158,7 @@ async fn a_chunk_is_found_in_its_own_language_whatever_its_document_is_in() {
     let store = open(folder.path()).await;
     let english = "The harvesting machines were repaired before the season began";
     let french = "Les machines à vendanger sont réparées avant la saison, puis rangées sous le hangar du village";
-    add(
-        &store,
-        "a",
-        &[(french, Language::French), (english, Language::English)],
-    )
-    .await;
+    add(&store, "a", &[(french, Language::French), (english, Language::English)]).await;
     add(&store, "b", &[("会议记录在档案室", Language::Other)]).await;
     assert_eq!(found(&store, "harvested").await, [english]);
     assert_eq!(found(&store, "vendangées").await, [french]);

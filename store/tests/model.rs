@@ -7,8 +7,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use terroir_store::{
-    DocumentId, Enqueued, ErrorRecord, Job, Language, Mode, NewChunk, NewDocument, NewRevision,
-    SearchRequest, Status, Store, StoreError, StoreOptions,
+    DocumentId, Enqueued, ErrorRecord, Job, Language, Mode, NewChunk, NewDocument, NewRevision, SearchRequest, Status,
+    Store, StoreError, StoreOptions,
 };
 
 const LEASE: Duration = Duration::from_secs(30);
@@ -39,9 +39,7 @@ fn database_urls() -> Vec<Option<String>> {
 
 fn fresh_database(server: &str) -> String {
     let name = format!("terroir_store_{}", uuid::Uuid::new_v4().simple());
-    let made = std::process::Command::new("psql")
-        .args([server, "-qc", &format!("create database {name}")])
-        .status();
+    let made = std::process::Command::new("psql").args([server, "-qc", &format!("create database {name}")]).status();
     assert!(made.unwrap().success());
     format!("{}/{name}", server.rsplit_once('/').unwrap().0)
 }
@@ -61,23 +59,14 @@ async fn open(folder: &Path, url: Option<&str>) -> Store {
 
 fn unit(seed: u64) -> Vec<f32> {
     let mut random = Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
-    let raw: Vec<f32> = (0..DIMENSIONS)
-        .map(|_| random.next(2000) as f32 - 1000.0)
-        .collect();
-    let length = raw
-        .iter()
-        .map(|value| value * value)
-        .sum::<f32>()
-        .sqrt()
-        .max(1.0);
+    let raw: Vec<f32> = (0..DIMENSIONS).map(|_| random.next(2000) as f32 - 1000.0).collect();
+    let length = raw.iter().map(|value| value * value).sum::<f32>().sqrt().max(1.0);
     raw.into_iter().map(|value| value / length).collect()
 }
 
 /// A revision of `chunks` chunks, each with a word of its own.
 fn revision(word: &str, chunks: u32) -> NewRevision {
-    let texts: Vec<String> = (0..chunks)
-        .map(|ordinal| format!("parcel {word}x{ordinal}"))
-        .collect();
+    let texts: Vec<String> = (0..chunks).map(|ordinal| format!("parcel {word}x{ordinal}")).collect();
     let mut char_start = 0;
     let made = texts.iter().zip(0..).map(|(text, ordinal)| {
         let chunk = NewChunk {
@@ -124,19 +113,9 @@ async fn claim(store: &Store) -> Option<Job> {
 
 async fn finds(store: &Store, word: &str, mode: Mode) -> usize {
     let scope = store.scope(None).await.unwrap();
-    let request = SearchRequest {
-        query: word.into(),
-        query_embedding: Some(unit(1)),
-        scope,
-        mode,
-        top_k: 50,
-    };
+    let request = SearchRequest { query: word.into(), query_embedding: Some(unit(1)), scope, mode, top_k: 50 };
     let response = store.search(&request).await.unwrap();
-    response
-        .hits
-        .iter()
-        .filter(|hit| hit.text.contains(word))
-        .count()
+    response.hits.iter().filter(|hit| hit.text.contains(word)).count()
 }
 
 /// What should be: the content of each source, as word and number of chunks.
@@ -144,18 +123,10 @@ type Expected = BTreeMap<String, (String, u32)>;
 
 async fn check(store: &Store, expected: &Expected, seed: u64) {
     let report = store.doctor(false).await.unwrap();
-    let chunks: u64 = expected
-        .values()
-        .map(|(_, chunks)| u64::from(*chunks))
-        .sum();
+    let chunks: u64 = expected.values().map(|(_, chunks)| u64::from(*chunks)).sum();
     assert!(report.healthy, "seed {seed}: {report:?}");
     assert_eq!(
-        (
-            report.documents,
-            report.chunks_sql,
-            report.chunks_lexical,
-            report.chunks_dense
-        ),
+        (report.documents, report.chunks_sql, report.chunks_lexical, report.chunks_dense),
         (expected.len() as u64, chunks, chunks, chunks),
         "seed {seed}"
     );
@@ -171,32 +142,16 @@ async fn random_steps(folder: &Path, url: Option<&str>, seed: u64, steps: u32) {
             0..=4 => {
                 let word = format!("w{seed}s{step}");
                 let chunks = 1 + random.next(4) as u32;
-                let Enqueued::Queued { .. } = enqueue(&store, &source, &word).await else {
-                    panic!("new bytes")
-                };
+                let Enqueued::Queued { .. } = enqueue(&store, &source, &word).await else { panic!("new bytes") };
                 let job = claim(&store).await.unwrap();
-                store
-                    .write_revision(&job, &revision(&word, chunks))
-                    .await
-                    .unwrap();
-                assert_eq!(
-                    finds(&store, &format!("{word}x0"), Mode::Lexical).await,
-                    1,
-                    "seed {seed} step {step}"
-                );
+                store.write_revision(&job, &revision(&word, chunks)).await.unwrap();
+                assert_eq!(finds(&store, &format!("{word}x0"), Mode::Lexical).await, 1, "seed {seed} step {step}");
                 if let Some((old, _)) = expected.insert(source, (word, chunks)) {
-                    assert_eq!(
-                        finds(&store, &format!("{old}x0"), Mode::Hybrid).await,
-                        0,
-                        "seed {seed} step {step}"
-                    );
+                    assert_eq!(finds(&store, &format!("{old}x0"), Mode::Hybrid).await, 0, "seed {seed} step {step}");
                 }
             }
             5..=6 => {
-                let id = store
-                    .document_by_source("default", &source)
-                    .await
-                    .map(|document| document.id);
+                let id = store.document_by_source("default", &source).await.map(|document| document.id);
                 match (id, expected.remove(&source)) {
                     (Ok(id), Some((word, chunks))) => {
                         let removed = store.remove_document(id).await.unwrap();
@@ -214,20 +169,11 @@ async fn random_steps(folder: &Path, url: Option<&str>, seed: u64, steps: u32) {
                     let known = store.document_by_source("default", &source).await.unwrap();
                     let added = enqueue(&store, &source, word).await;
                     if known.status == Status::Failed {
-                        assert!(
-                            matches!(added, Enqueued::Queued { .. }),
-                            "seed {seed} step {step}"
-                        );
+                        assert!(matches!(added, Enqueued::Queued { .. }), "seed {seed} step {step}");
                         let job = claim(&store).await.unwrap();
-                        store
-                            .write_revision(&job, &revision(word, *chunks))
-                            .await
-                            .unwrap();
+                        store.write_revision(&job, &revision(word, *chunks)).await.unwrap();
                     } else {
-                        assert!(
-                            matches!(added, Enqueued::Duplicate { .. }),
-                            "seed {seed} step {step}"
-                        );
+                        assert!(matches!(added, Enqueued::Duplicate { .. }), "seed {seed} step {step}");
                     }
                 }
             }
@@ -236,16 +182,9 @@ async fn random_steps(folder: &Path, url: Option<&str>, seed: u64, steps: u32) {
                 if expected.contains_key(&source) {
                     enqueue(&store, &source, &format!("bad{step}")).await;
                     let job = claim(&store).await.unwrap();
-                    let error = ErrorRecord {
-                        code: "damaged_file".into(),
-                        message: "m".into(),
-                        hint: "h".into(),
-                    };
+                    let error = ErrorRecord { code: "damaged_file".into(), message: "m".into(), hint: "h".into() };
                     store.fail_job(&job, &error).await.unwrap();
-                    assert_eq!(
-                        store.document(job.document).await.unwrap().status,
-                        Status::Failed
-                    );
+                    assert_eq!(store.document(job.document).await.unwrap().status, Status::Failed);
                 }
             }
             _ => {
@@ -283,9 +222,7 @@ async fn random_operations_agree_with_the_model() {
             let folder = tempfile::tempdir().unwrap();
             // A database is made for one run: the second seed gets its own on PostgreSQL.
             let url = match &url {
-                Some(_) if seed != 1 => Some(fresh_database(
-                    &std::env::var("TERROIR_TEST_POSTGRES_URL").unwrap(),
-                )),
+                Some(_) if seed != 1 => Some(fresh_database(&std::env::var("TERROIR_TEST_POSTGRES_URL").unwrap())),
                 other => other.clone(),
             };
             random_steps(folder.path(), url.as_deref(), seed, 120).await;
@@ -298,9 +235,7 @@ async fn a_lost_job_leaves_nothing_behind() {
     for url in database_urls() {
         let folder = tempfile::tempdir().unwrap();
         let store = open(folder.path(), url.as_deref()).await;
-        let Enqueued::Queued { document, .. } = enqueue(&store, "a", "one").await else {
-            panic!("new")
-        };
+        let Enqueued::Queued { document, .. } = enqueue(&store, "a", "one").await else { panic!("new") };
         let job = claim(&store).await.unwrap();
         // New bytes while the old ones are being worked on.
         enqueue(&store, "a", "two").await;
@@ -308,17 +243,9 @@ async fn a_lost_job_leaves_nothing_behind() {
         assert!(matches!(written, Err(StoreError::JobLost)), "{written:?}");
         let job = claim(&store).await.unwrap();
         assert_eq!((job.document, job.generation), (document, 2));
-        store
-            .write_revision(&job, &revision("two", 3))
-            .await
-            .unwrap();
+        store.write_revision(&job, &revision("two", 3)).await.unwrap();
         assert!(claim(&store).await.is_none());
-        check(
-            &store,
-            &Expected::from([("a".into(), ("two".into(), 3))]),
-            0,
-        )
-        .await;
+        check(&store, &Expected::from([("a".into(), ("two".into(), 3))]), 0).await;
         assert_eq!(finds(&store, "onex0", Mode::Lexical).await, 0);
     }
 }
@@ -335,11 +262,7 @@ async fn no_job_is_claimed_twice() {
             let store = store.clone();
             tokio::spawn(async move {
                 let mut claimed = Vec::new();
-                while let Some(job) = store
-                    .claim_job(&format!("worker-{number}"), LEASE)
-                    .await
-                    .unwrap()
-                {
+                while let Some(job) = store.claim_job(&format!("worker-{number}"), LEASE).await.unwrap() {
                     claimed.push(job.id);
                 }
                 claimed
@@ -375,10 +298,7 @@ async fn a_search_sees_its_scope_only() {
         store.enqueue(&new).await.unwrap();
         let job = claim(&store).await.unwrap();
         ids.push(job.document);
-        store
-            .write_revision(&job, &revision(word, 3))
-            .await
-            .unwrap();
+        store.write_revision(&job, &revision(word, 3)).await.unwrap();
     }
     for mode in [Mode::Hybrid, Mode::Lexical, Mode::Dense] {
         let search = |scope| {
@@ -393,21 +313,12 @@ async fn a_search_sees_its_scope_only() {
             async move { store.search(&request).await.unwrap().hits }
         };
         let open_only = search(store.scope(Some("default")).await.unwrap()).await;
-        assert!(
-            !open_only.is_empty() && open_only.iter().all(|hit| hit.document == ids[0]),
-            "{mode:?}"
-        );
+        assert!(!open_only.is_empty() && open_only.iter().all(|hit| hit.document == ids[0]), "{mode:?}");
         let mut one = store.scope(None).await.unwrap();
         one.documents = Some(vec![ids[1]]);
         let hidden_only = search(one).await;
-        assert!(
-            !hidden_only.is_empty() && hidden_only.iter().all(|hit| hit.document == ids[1]),
-            "{mode:?}"
-        );
-        assert!(
-            search(terroir_store::Scope::default()).await.is_empty(),
-            "an empty scope finds nothing"
-        );
+        assert!(!hidden_only.is_empty() && hidden_only.iter().all(|hit| hit.document == ids[1]), "{mode:?}");
+        assert!(search(terroir_store::Scope::default()).await.is_empty(), "an empty scope finds nothing");
     }
 }
 
@@ -425,10 +336,7 @@ async fn another_model_is_refused() {
         model_sha256: "o".repeat(64),
     })
     .await;
-    assert!(
-        matches!(other, Err(StoreError::OtherModel { .. })),
-        "{other:?}"
-    );
+    assert!(matches!(other, Err(StoreError::OtherModel { .. })), "{other:?}");
 }
 
 #[tokio::test]
@@ -444,9 +352,6 @@ async fn a_server_that_is_not_there_is_an_error_in_bounded_time() {
         model_sha256: "m".repeat(64),
     })
     .await;
-    assert!(
-        matches!(opened, Err(StoreError::Unreachable { .. })),
-        "{opened:?}"
-    );
+    assert!(matches!(opened, Err(StoreError::Unreachable { .. })), "{opened:?}");
     assert!(started.elapsed() < Duration::from_secs(40));
 }

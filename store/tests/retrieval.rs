@@ -10,8 +10,7 @@ use std::time::{Duration, Instant};
 
 use terroir_store::evaluation::{CorpusDocument, Measures, TestCollection};
 use terroir_store::{
-    DocumentId, Language, Mode, NewChunk, NewDocument, NewRevision, SearchRequest, Store,
-    StoreOptions, detect,
+    DocumentId, Language, Mode, NewChunk, NewDocument, NewRevision, SearchRequest, Store, StoreOptions, detect,
 };
 
 const LEASE: Duration = Duration::from_mins(10);
@@ -22,13 +21,10 @@ const WORDS_PER_CHUNK: usize = 170;
 const DEPTH: usize = 200;
 
 fn folder(name: &str) -> Option<PathBuf> {
-    let found = [
-        PathBuf::from("../../shared/data/retrieval"),
-        PathBuf::from("../shared/data/retrieval"),
-    ]
-    .into_iter()
-    .map(|root| root.join(name))
-    .find(|folder| folder.join("corpus.jsonl").exists());
+    let found = [PathBuf::from("../../shared/data/retrieval"), PathBuf::from("../shared/data/retrieval")]
+        .into_iter()
+        .map(|root| root.join(name))
+        .find(|folder| folder.join("corpus.jsonl").exists());
     if found.is_none() {
         eprintln!("retrieval quality NOT MEASURED: ../shared/data/retrieval/{name} is absent");
     }
@@ -96,33 +92,18 @@ fn revision(document: &CorpusDocument) -> NewRevision {
 
 /// Many workers at once, as a service has them; gives each document's name in the test collection.
 async fn fill(store: &Store, collection: &Arc<TestCollection>) -> HashMap<DocumentId, String> {
-    let corpus: Arc<HashMap<String, usize>> = Arc::new(
-        collection
-            .corpus
-            .iter()
-            .enumerate()
-            .map(|(place, document)| (document.id.clone(), place))
-            .collect(),
-    );
+    let corpus: Arc<HashMap<String, usize>> =
+        Arc::new(collection.corpus.iter().enumerate().map(|(place, document)| (document.id.clone(), place)).collect());
     let next = Arc::new(AtomicUsize::new(0));
     let workers: Vec<_> = (0..WORKERS)
         .map(|number| {
-            let (store, collection, corpus, next) = (
-                store.clone(),
-                Arc::clone(collection),
-                Arc::clone(&corpus),
-                Arc::clone(&next),
-            );
+            let (store, collection, corpus, next) =
+                (store.clone(), Arc::clone(collection), Arc::clone(&corpus), Arc::clone(&next));
             tokio::spawn(async move {
                 let mut names = Vec::new();
-                while let Some(document) =
-                    collection.corpus.get(next.fetch_add(1, Ordering::Relaxed))
-                {
+                while let Some(document) = collection.corpus.get(next.fetch_add(1, Ordering::Relaxed)) {
                     // The name is part of the bytes: a text that occurs twice is two documents here.
-                    let blob = store
-                        .blobs()
-                        .add(format!("{}\n{}", document.id, document.text).as_bytes())
-                        .unwrap();
+                    let blob = store.blobs().add(format!("{}\n{}", document.id, document.text).as_bytes()).unwrap();
                     let new = NewDocument {
                         collection: "default".into(),
                         source_uri: document.id.clone(),
@@ -133,15 +114,8 @@ async fn fill(store: &Store, collection: &Arc<TestCollection>) -> HashMap<Docume
                     };
                     store.enqueue(&new).await.unwrap();
                     // Whichever is next: not always the one just added.
-                    let job = store
-                        .claim_job(&format!("worker-{number}"), LEASE)
-                        .await
-                        .unwrap()
-                        .unwrap();
-                    store
-                        .write_revision(&job, &revision(&collection.corpus[corpus[&job.file_name]]))
-                        .await
-                        .unwrap();
+                    let job = store.claim_job(&format!("worker-{number}"), LEASE).await.unwrap().unwrap();
+                    store.write_revision(&job, &revision(&collection.corpus[corpus[&job.file_name]])).await.unwrap();
                     names.push((job.document, job.file_name));
                 }
                 names
@@ -187,10 +161,7 @@ async fn measure(name: &str, language: Language) -> Option<Measures> {
     }
     let searched = started.elapsed() / collection.queries.len() as u32;
     let measures = Measures::of(&rankings, &collection.judgments);
-    eprintln!(
-        "{name}: {measures:?}; {} documents in {written:?}, {searched:?} a query",
-        collection.corpus.len()
-    );
+    eprintln!("{name}: {measures:?}; {} documents in {written:?}, {searched:?} a query", collection.corpus.len());
     store.close().await;
     Some(measures)
 }

@@ -10,7 +10,13 @@ const ORCHARD: &str = "# The orchard\n\nThe orchard was planted in 1962 by Marth
 fn service(database: &Database) -> Service {
     let service = Service::start(database);
     service.add("orchard.md", ORCHARD.as_bytes());
-    service.add("well.pdf", &fixtures::pdf(&[&["The village hall opens on Mondays."], &["The well is forty metres deep.", "It was dug by hand in 1874."]]));
+    service.add(
+        "well.pdf",
+        &fixtures::pdf(&[
+            &["The village hall opens on Mondays."],
+            &["The well is forty metres deep.", "It was dug by hand in 1874."],
+        ]),
+    );
     service
 }
 
@@ -49,7 +55,8 @@ fn an_answer_is_quotes_that_stand_in_the_documents() {
         let (_, done) = events.last().unwrap();
         check_answer(&service, done, "October");
 
-        let deltas: String = events.iter().filter(|(name, _)| name == "delta").map(|(_, data)| data["text"].as_str().unwrap()).collect();
+        let deltas: String =
+            events.iter().filter(|(name, _)| name == "delta").map(|(_, data)| data["text"].as_str().unwrap()).collect();
         assert_eq!(deltas, done["text"].as_str().unwrap());
         let cited: Vec<&Value> = events.iter().filter(|(name, _)| name == "citation").map(|(_, data)| data).collect();
         assert_eq!(json!(cited), done["citations"]);
@@ -72,7 +79,9 @@ fn a_citation_of_a_pdf_knows_its_page_and_its_boxes() {
 #[test]
 fn what_the_documents_do_not_say_is_not_answered() {
     let service = service(&Database::Sqlite);
-    for (question, language) in [("What is the capital of Mongolia?", "documents"), ("Quelle est la capitale de la Mongolie ?", "documents")] {
+    for (question, language) in
+        [("What is the capital of Mongolia?", "documents"), ("Quelle est la capitale de la Mongolie ?", "documents")]
+    {
         let answer = service.post("/api/v1/ask", &json!({"question": question, "stream": false})).json();
         assert_eq!(answer["outcome"], "abstained", "{answer}");
         assert_eq!(answer["citations"], json!([]));
@@ -115,7 +124,8 @@ fn openai_clients_get_their_shapes() {
     assert_eq!(models["object"], "list");
     assert!(ids.contains(&"all-MiniLM-L6-v2"), "{ids:?}");
 
-    let messages = json!([{"role": "system", "content": "Be brief."}, {"role": "user", "content": "When are quinces harvested?"}]);
+    let messages =
+        json!([{"role": "system", "content": "Be brief."}, {"role": "user", "content": "When are quinces harvested?"}]);
     let body = json!({"model": "SmolLM2-135M-Instruct", "messages": messages});
     let whole = service.post("/v1/chat/completions", &body).json();
     assert_eq!(whole["object"], "chat.completion");
@@ -145,7 +155,10 @@ fn embeddings_are_unit_vectors_in_both_encodings() {
     let service = Service::start(&Database::Sqlite);
     let body = json!({"model": "all-MiniLM-L6-v2", "input": ["a quince", "a heron", "a quince"]});
     let plain = service.post("/v1/embeddings", &body).json();
-    let vectors: Vec<Vec<f64>> = plain["data"].as_array().unwrap().iter()
+    let vectors: Vec<Vec<f64>> = plain["data"]
+        .as_array()
+        .unwrap()
+        .iter()
         .map(|item| serde_json::from_value(item["embedding"].clone()).unwrap())
         .collect();
     assert_eq!(vectors.len(), 3);

@@ -19,7 +19,8 @@ fn one(output: &std::process::Output) -> Value {
 
 /// In alphabetical order.
 fn keys(value: &Value) -> Vec<&str> {
-    let mut keys: Vec<&str> = value.as_object().unwrap_or_else(|| panic!("{value} is no object")).keys().map(String::as_str).collect();
+    let mut keys: Vec<&str> =
+        value.as_object().unwrap_or_else(|| panic!("{value} is no object")).keys().map(String::as_str).collect();
     keys.sort_unstable();
     keys
 }
@@ -69,7 +70,9 @@ fn search_and_ask_print_their_contracts() {
     for key in ["id", "outcome", "text", "citations", "passages", "model", "usage", "timings_ms"] {
         assert!(!answer[key].is_null(), "{key}: {answer}");
     }
-    for key in ["marker", "quote", "verified", "document", "revision", "title", "page", "char_start", "char_end", "boxes"] {
+    for key in
+        ["marker", "quote", "verified", "document", "revision", "title", "page", "char_start", "char_end", "boxes"]
+    {
         assert!(!answer["citations"][0][key].is_null(), "{key}: {answer}");
     }
     let text = service.command(&["ask", "When do storks return?"]);
@@ -83,7 +86,8 @@ fn parse_shows_blocks_without_keeping_anything() {
     let file = folder.path().join("storks.md");
     std::fs::write(&file, "# Storks\n\n- They return in March.\n").unwrap();
     let parsed = one(&service.command(&["parse", file.to_str().unwrap(), "--json"]));
-    let kinds: Vec<&str> = parsed["blocks"].as_array().unwrap().iter().map(|block| block["kind"].as_str().unwrap()).collect();
+    let kinds: Vec<&str> =
+        parsed["blocks"].as_array().unwrap().iter().map(|block| block["kind"].as_str().unwrap()).collect();
     assert_eq!(kinds, ["heading", "list_item"]);
     assert_eq!(parsed["blocks"][1]["locator"]["heading_path"][0], "Storks");
     assert_eq!(parsed["warnings"], serde_json::json!([]));

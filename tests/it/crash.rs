@@ -10,7 +10,8 @@ fn a_killed_service_finishes_what_it_was_given() {
         let mut service = Service::start(&database);
         let documents: Vec<String> = (0..60)
             .map(|number| {
-                let text = format!("# Note {number}\n\n{}", format!("Parcel {number} has a fence of larch. ").repeat(20));
+                let text =
+                    format!("# Note {number}\n\n{}", format!("Parcel {number} has a fence of larch. ").repeat(20));
                 let item = service.upload(&format!("{number}.md"), text.as_bytes());
                 item["document"].as_str().unwrap().to_owned()
             })

@@ -12,7 +12,10 @@ const HTML: &str = "<html><head><title>Cellar rules</title></head><body><nav>Hom
 fn every_format_becomes_searchable_with_its_place() {
     for database in databases() {
         let service = Service::start(&database);
-        let pdf = fixtures::pdf(&[&["Nothing of interest here."], &["The well is forty metres deep.", "It was dug in 1874."]]);
+        let pdf = fixtures::pdf(&[
+            &["Nothing of interest here."],
+            &["The well is forty metres deep.", "It was dug in 1874."],
+        ]);
         let docx = fixtures::docx("Minutes", "The council bought the meadow for nine thousand francs.");
         let cases: [(&str, &[u8], &str, &str, Option<u64>); 5] = [
             ("orchard.md", MARKDOWN.as_bytes(), "quinces harvested", "Quinces are harvested", None),

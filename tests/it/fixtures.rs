@@ -73,12 +73,8 @@ fn assemble(objects: &[String], trailer: &str) -> Vec<u8> {
     for offset in offsets {
         writeln!(file, "{offset:010} 00000 n ").expect("writing to a string");
     }
-    write!(
-        file,
-        "trailer\n<< /Size {} /Root 1 0 R {trailer} >>\nstartxref\n{table}\n%%EOF\n",
-        objects.len() + 1
-    )
-    .expect("writing to a string");
+    write!(file, "trailer\n<< /Size {} /Root 1 0 R {trailer} >>\nstartxref\n{table}\n%%EOF\n", objects.len() + 1)
+        .expect("writing to a string");
     file.into_bytes()
 }
 

@@ -76,14 +76,8 @@ impl Service {
         let environment: Vec<(String, String)> =
             environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let process = spawn(&data, database, &environment);
-        let mut service = Self {
-            data,
-            base: String::new(),
-            database: database.clone(),
-            environment,
-            process,
-            folder: Some(folder),
-        };
+        let mut service =
+            Self { data, base: String::new(), database: database.clone(), environment, process, folder: Some(folder) };
         service.wait_until_ready();
         service
     }
@@ -207,11 +201,7 @@ fn spawn(data: &Path, database: &Database, environment: &[(String, String)]) -> 
 }
 
 fn agent() -> ureq::Agent {
-    ureq::Agent::config_builder()
-        .http_status_as_error(false)
-        .timeout_global(Some(PATIENCE))
-        .build()
-        .into()
+    ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(PATIENCE)).build().into()
 }
 
 pub fn multipart(name: &str, bytes: &[u8]) -> Vec<u8> {

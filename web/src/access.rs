@@ -25,10 +25,7 @@ impl Access {
         hosts.push(settings.listen.ip().to_string());
         hosts.extend(settings.public_hosts.iter().map(|host| host.to_lowercase()));
         let key = &settings.api_key;
-        Self {
-            key_sha256: (!key.is_empty()).then(|| Sha256::digest(key.as_bytes()).into()),
-            hosts,
-        }
+        Self { key_sha256: (!key.is_empty()).then(|| Sha256::digest(key.as_bytes()).into()), hosts }
     }
 
     /// Refuses requests from foreign pages (by `Host` against rebinding, by `Origin` against forgery)
@@ -63,11 +60,7 @@ impl Access {
         if matches {
             return Ok(());
         }
-        Err(ApiError::new(
-            "unauthorized",
-            "this service needs a key",
-            "send the header \"Authorization: Bearer KEY\"",
-        ))
+        Err(ApiError::new("unauthorized", "this service needs a key", "send the header \"Authorization: Bearer KEY\""))
     }
 
     fn knows(&self, authority: &str) -> bool {

@@ -36,11 +36,8 @@ pub async fn start(service: web::Data<Service>, request: AskRequest) -> ApiResul
     let searched = asked.elapsed();
     service.metrics.answer_stage("search", searched);
 
-    let sources = Sources {
-        id: Uuid::now_v7().to_string(),
-        passages: found.passages,
-        model: generator.passport().clone(),
-    };
+    let sources =
+        Sources { id: Uuid::now_v7().to_string(), passages: found.passages, model: generator.passport().clone() };
     let answering = service.answerer(generator).answer(AnswerRequest {
         question: question.clone(),
         passages: found.inputs,
@@ -111,10 +108,12 @@ impl Run {
                 None => (Event::Failed(ApiError::internal("a citation names a passage that was not given")), true),
             },
             AnswerEvent::Done { outcome, text, usage, evidence, .. } => {
-                let answer = self.finish(outcome, text, evidence, Usage {
-                    prompt_tokens: usage.prompt_tokens,
-                    output_tokens: usage.output_tokens,
-                });
+                let answer = self.finish(
+                    outcome,
+                    text,
+                    evidence,
+                    Usage { prompt_tokens: usage.prompt_tokens, output_tokens: usage.output_tokens },
+                );
                 self.keep(&answer).await;
                 (Event::Done(Box::new(answer)), true)
             }

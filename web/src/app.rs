@@ -5,9 +5,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
+use actix_multipart::form::tempfile::TempFileConfig;
 use actix_web::dev::Server;
 use actix_web::{App as ActixApp, HttpServer, middleware, web};
-use actix_multipart::form::tempfile::TempFileConfig;
 use anyhow::Context as _;
 use terroir_embed::{Encoder, EncoderOptions, ModelStore, Passport};
 use terroir_generate::{Answerer, Generator, GeneratorOptions};
@@ -61,9 +61,7 @@ impl Service {
             store.clone(),
             encoder.clone(),
             Cell::new(program, limits::of(&settings)),
-            &WorkerOptions {
-                concurrency: settings.ingest_workers(),
-            },
+            &WorkerOptions { concurrency: settings.ingest_workers() },
         );
         let generator = load_generator(&settings, models);
         Ok(Arc::new(Self {
@@ -94,7 +92,9 @@ impl Service {
                 reason.to_string(),
                 "run `make models`, or import the model with `terroir models import`, and start again",
             )),
-            Ok(GeneratorState::Loading) | Err(_) => Err(ApiError::internal("the loading of the generating model broke off")),
+            Ok(GeneratorState::Loading) | Err(_) => {
+                Err(ApiError::internal("the loading of the generating model broke off"))
+            }
         }
     }
 
@@ -112,10 +112,7 @@ impl Service {
 
 async fn open_encoder(settings: &Settings, models: &ModelStore) -> anyhow::Result<Encoder> {
     let (models, name) = (models.clone(), settings.models.embed.clone());
-    let options = EncoderOptions {
-        threads: settings.model_threads(),
-        ..EncoderOptions::default()
-    };
+    let options = EncoderOptions { threads: settings.model_threads(), ..EncoderOptions::default() };
     let opened = tokio::task::spawn_blocking(move || Encoder::open(&models.files(&name)?, options)).await?;
     opened.context("opening the embedding model")
 }
@@ -179,11 +176,7 @@ impl App {
         .bind(listen)
         .with_context(|| format!("listening on {listen}; another program may use the port"))?;
         let address = server.addrs().first().copied().context("the server has no address")?;
-        Ok(Self {
-            service,
-            server: server.run(),
-            address,
-        })
+        Ok(Self { service, server: server.run(), address })
     }
 
     pub fn address(&self) -> SocketAddr {

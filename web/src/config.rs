@@ -121,28 +121,18 @@ impl Settings {
         file: Option<&Path>,
         environment: impl Iterator<Item = (String, String)>,
     ) -> Result<Self, ConfigError> {
-        let mut settings: Table = DEFAULTS
-            .parse()
-            .expect("default.toml is checked in and parsed by a test");
+        let mut settings: Table = DEFAULTS.parse().expect("default.toml is checked in and parsed by a test");
         if let Some(path) = file {
-            let in_file = |reason: String| ConfigError::File {
-                path: path.to_owned(),
-                reason,
-            };
+            let in_file = |reason: String| ConfigError::File { path: path.to_owned(), reason };
             let text = fs_err::read_to_string(path).map_err(|error| in_file(error.to_string()))?;
-            let table: Table = text
-                .parse()
-                .map_err(|error: toml::de::Error| in_file(error.to_string()))?;
+            let table: Table = text.parse().map_err(|error: toml::de::Error| in_file(error.to_string()))?;
             merge(&mut settings, table, "")?;
         }
         apply_environment(&mut settings, environment)?;
-        let settings: Self =
-            settings
-                .try_into()
-                .map_err(|error: toml::de::Error| ConfigError::Value {
-                    key: "settings".into(),
-                    reason: error.to_string(),
-                })?;
+        let settings: Self = settings.try_into().map_err(|error: toml::de::Error| ConfigError::Value {
+            key: "settings".into(),
+            reason: error.to_string(),
+        })?;
         Ok(settings)
     }
 
@@ -161,11 +151,7 @@ impl Settings {
     }
 
     pub fn models_dir(&self) -> PathBuf {
-        if self.models.dir.as_os_str().is_empty() {
-            self.data_dir.join("models")
-        } else {
-            self.models.dir.clone()
-        }
+        if self.models.dir.as_os_str().is_empty() { self.data_dir.join("models") } else { self.models.dir.clone() }
     }
 
     /// Threads for one model.
@@ -215,8 +201,9 @@ fn apply_environment(
             None => match name.strip_prefix(PREFIX) {
                 // Test suites name their own servers under the same prefix.
                 Some(rest) if rest.starts_with("TEST_") => continue,
-                Some(rest) => setting_key(settings, &rest.to_lowercase())
-                    .ok_or(ConfigError::Unknown { key: name.clone() })?,
+                Some(rest) => {
+                    setting_key(settings, &rest.to_lowercase()).ok_or(ConfigError::Unknown { key: name.clone() })?
+                }
                 None => continue,
             },
         };
@@ -232,37 +219,26 @@ fn setting_key(settings: &Table, name: &str) -> Option<String> {
     }
     settings.iter().find_map(|(section, value)| {
         let key = name.strip_prefix(section)?.strip_prefix('_')?;
-        value
-            .as_table()?
-            .contains_key(key)
-            .then(|| format!("{section}.{key}"))
+        value.as_table()?.contains_key(key).then(|| format!("{section}.{key}"))
     })
 }
 
 fn set(settings: &mut Table, key: &str, text: &str) -> Result<(), ConfigError> {
     let slot = match key.split_once('.') {
-        Some((section, inner)) => settings
-            .get_mut(section)
-            .and_then(Value::as_table_mut)
-            .and_then(|table| table.get_mut(inner)),
+        Some((section, inner)) => {
+            settings.get_mut(section).and_then(Value::as_table_mut).and_then(|table| table.get_mut(inner))
+        }
         None => settings.get_mut(key),
     };
     let Some(slot) = slot else {
         return Err(ConfigError::Unknown { key: key.into() });
     };
-    let wrong = |expected: &str| ConfigError::Value {
-        key: key.into(),
-        reason: format!("{text:?} is not {expected}"),
-    };
+    let wrong = |expected: &str| ConfigError::Value { key: key.into(), reason: format!("{text:?} is not {expected}") };
     *slot = match slot {
         Value::Integer(_) => Value::Integer(text.parse().map_err(|_| wrong("a whole number"))?),
         Value::Float(_) => Value::Float(text.parse().map_err(|_| wrong("a number"))?),
         Value::Boolean(_) => Value::Boolean(text.parse().map_err(|_| wrong("true or false"))?),
-        Value::Array(_) => Value::Array(
-            text.split(',')
-                .map(|item| Value::String(item.trim().to_owned()))
-                .collect(),
-        ),
+        Value::Array(_) => Value::Array(text.split(',').map(|item| Value::String(item.trim().to_owned())).collect()),
         _ => Value::String(text.to_owned()),
     };
     Ok(())
@@ -281,9 +257,7 @@ mod tests {
         });
         Settings::from_layers(
             path.as_deref(),
-            environment
-                .iter()
-                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned())),
+            environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())),
         )
     }
 
@@ -316,10 +290,7 @@ mod tests {
 
     #[test]
     fn a_precise_name_wins_over_a_well_known_one() {
-        let environment = [
-            ("TERROIR_DATABASE_URL", "postgres://precise"),
-            ("DATABASE_URL", "postgres://known"),
-        ];
+        let environment = [("TERROIR_DATABASE_URL", "postgres://precise"), ("DATABASE_URL", "postgres://known")];
         let settings = load(None, &environment).unwrap();
         assert_eq!(settings.database.url, "postgres://precise");
     }
@@ -343,9 +314,6 @@ mod tests {
         let open = ("TERROIR_LISTEN", "0.0.0.0:8080");
         let error = load(None, &[open]).unwrap().check_exposure().unwrap_err();
         assert!(error.to_string().contains("api_key"));
-        load(None, &[open, ("TERROIR_API_KEY", "secret")])
-            .unwrap()
-            .check_exposure()
-            .unwrap();
+        load(None, &[open, ("TERROIR_API_KEY", "secret")]).unwrap().check_exposure().unwrap();
     }
 }

@@ -64,12 +64,7 @@ const TABLE: &[(&str, &str, u16)] = &[
 
 impl ApiError {
     pub fn new(code: &'static str, message: impl Into<String>, hint: &'static str) -> Self {
-        Self {
-            code,
-            message: message.into(),
-            hint,
-            param: None,
-        }
+        Self { code, message: message.into(), hint, param: None }
     }
 
     #[must_use]
@@ -81,19 +76,11 @@ impl ApiError {
     /// An error that callers cannot mend: its cause goes to the log under the request's id.
     pub fn internal(cause: impl std::fmt::Display) -> Self {
         tracing::error!(%cause, "request failed");
-        Self::new(
-            "internal",
-            "something went wrong in the service",
-            "look for the request id in the service's log",
-        )
+        Self::new("internal", "something went wrong in the service", "look for the request id in the service's log")
     }
 
     pub fn document_not_found() -> Self {
-        Self::new(
-            "document_not_found",
-            "there is no such document",
-            "list the documents with GET /api/v1/documents",
-        )
+        Self::new("document_not_found", "there is no such document", "list the documents with GET /api/v1/documents")
     }
 
     fn row(&self) -> (&'static str, StatusCode) {

@@ -57,7 +57,11 @@ pub fn form(settings: &Settings) -> MultipartFormConfig {
         .error_handler(move |error, _| {
             let reply = match &error {
                 MultipartError::Payload(actix_web::error::PayloadError::Overflow) => too_large(max_bytes),
-                other => ApiError::new("invalid_upload", other.to_string(), "send multipart/form-data with a field named file"),
+                other => ApiError::new(
+                    "invalid_upload",
+                    other.to_string(),
+                    "send multipart/form-data with a field named file",
+                ),
             };
             InternalError::from_response(error, actix_web::ResponseError::error_response(&reply)).into()
         })
@@ -65,5 +69,9 @@ pub fn form(settings: &Settings) -> MultipartFormConfig {
 
 /// An upload longer than a file may be.
 pub fn too_large(max_bytes: u64) -> ApiError {
-    ApiError::new("too_large", format!("an upload may have {max_bytes} bytes"), "split the file, or raise ingest.max_file_bytes")
+    ApiError::new(
+        "too_large",
+        format!("an upload may have {max_bytes} bytes"),
+        "split the file, or raise ingest.max_file_bytes",
+    )
 }

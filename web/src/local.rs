@@ -73,11 +73,7 @@ impl LocalService {
             })
             .context("starting the service's thread")?;
         let address = started.recv().context("the service ended while starting")??;
-        Ok(Self {
-            address,
-            stop: Some(stop),
-            thread: Some(thread),
-        })
+        Ok(Self { address, stop: Some(stop), thread: Some(thread) })
     }
 
     pub fn address(&self) -> SocketAddr {

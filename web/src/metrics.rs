@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use prometheus::{
-    Encoder as _, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry, TextEncoder,
-};
+use prometheus::{Encoder as _, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry, TextEncoder};
 
 /// The service's metrics; cheap to clone.
 #[derive(Clone)]
@@ -30,10 +28,7 @@ impl Metrics {
                 "Time from request to the head of the response",
                 &["route", "method", "status"],
             )?,
-            answers: IntCounterVec::new(
-                Opts::new("terroir_answers_total", "Answers by outcome"),
-                &["outcome"],
-            )?,
+            answers: IntCounterVec::new(Opts::new("terroir_answers_total", "Answers by outcome"), &["outcome"])?,
             answer_seconds: histogram(
                 "terroir_answer_seconds",
                 "Time from a question to a stage of its answer",
@@ -52,9 +47,7 @@ impl Metrics {
     }
 
     pub fn request(&self, route: &str, method: &str, status: u16, elapsed: Duration) {
-        self.requests
-            .with_label_values(&[route, method, &status.to_string()])
-            .observe(elapsed.as_secs_f64());
+        self.requests.with_label_values(&[route, method, &status.to_string()]).observe(elapsed.as_secs_f64());
     }
 
     /// `outcome`: answered, abstained, failed or cancelled.

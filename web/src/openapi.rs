@@ -1,7 +1,9 @@
 //! The description of the API, made from the handlers and the shapes themselves.
 
+use actix_web::http::Method;
 use actix_web::{HttpResponse, get};
 use utoipa::OpenApi;
+use utoipa::openapi::PathItem;
 
 use crate::error::{ApiError, ApiResult};
 use crate::routes;
@@ -41,6 +43,15 @@ use crate::routes;
     )
 )]
 struct Description;
+
+/// Address patterns (`/api/v1/documents/{id}`) with the methods that they take.
+pub fn routes() -> Vec<(String, Vec<Method>)> {
+    let methods = |item: &PathItem| {
+        let operations = [(&item.get, Method::GET), (&item.post, Method::POST), (&item.delete, Method::DELETE)];
+        operations.into_iter().filter(|(operation, _)| operation.is_some()).map(|(_, method)| method).collect()
+    };
+    Description::openapi().paths.paths.iter().map(|(path, item)| (path.clone(), methods(item))).collect()
+}
 
 /// As `GET /openapi.json` gives it.
 pub fn description_json() -> Result<String, serde_json::Error> {

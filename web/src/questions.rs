@@ -141,11 +141,18 @@ impl Service {
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::NoSuchCollection(_) => Self::new("collection_not_found", error.to_string(), "GET /api/v1/collections lists them").param("collection"),
+            StoreError::NoSuchCollection(_) => {
+                Self::new("collection_not_found", error.to_string(), "GET /api/v1/collections lists them")
+                    .param("collection")
+            }
             StoreError::NoSuchDocument(_) => Self::document_not_found(),
-            StoreError::Exists(_) => Self::new("conflict", error.to_string(), "use it, or choose another name").param("name"),
+            StoreError::Exists(_) => {
+                Self::new("conflict", error.to_string(), "use it, or choose another name").param("name")
+            }
             StoreError::Name => Self::new("invalid_request", error.to_string(), "choose another name").param("name"),
-            StoreError::Cursor => Self::new("invalid_request", error.to_string(), "start again without a cursor").param("cursor"),
+            StoreError::Cursor => {
+                Self::new("invalid_request", error.to_string(), "start again without a cursor").param("cursor")
+            }
             StoreError::Unreachable { .. } => {
                 tracing::error!(%error, "a server that the service needs is not there");
                 Self::new("unavailable", "a server that the service needs is not there", "try again in a moment")
@@ -174,6 +181,9 @@ impl From<&GenerateError> for ApiError {
 }
 
 fn overloaded() -> ApiError {
-    ApiError::new("overloaded", "more requests are waiting than the models can take", "try again after Retry-After seconds")
+    ApiError::new(
+        "overloaded",
+        "more requests are waiting than the models can take",
+        "try again after Retry-After seconds",
+    )
 }
-

@@ -78,8 +78,7 @@ fn finish(response: ServiceResponse<BoxBody>, id: &RequestId) -> ServiceResponse
         Some(error) => {
             let (request, mut head) = response.into_parts();
             let body = serde_json::to_vec(&error.body(&id.0)).unwrap_or_default();
-            head.headers_mut()
-                .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+            head.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
             ServiceResponse::new(request, head.set_body(BoxBody::new(body)))
         }
         None => response,
@@ -115,10 +114,22 @@ fn plain_error(response: &ServiceResponse<BoxBody>) -> Option<ApiError> {
     let detail = || response.response().error().map_or_else(String::new, |error| format!(": {error}"));
     Some(match response.status().as_u16() {
         404 => ApiError::new("not_found", "there is nothing at this address", "see /openapi.json for what there is"),
-        405 => ApiError::new("method_not_allowed", "this address does not take that method", "see /openapi.json for what it takes"),
-        400 => ApiError::new("invalid_request", format!("the request could not be read{}", detail()), "see /openapi.json for its shape"),
+        405 => ApiError::new(
+            "method_not_allowed",
+            "this address does not take that method",
+            "see /openapi.json for what it takes",
+        ),
+        400 => ApiError::new(
+            "invalid_request",
+            format!("the request could not be read{}", detail()),
+            "see /openapi.json for its shape",
+        ),
         413 => ApiError::new("too_large", "the request is larger than this address takes", "send less at once"),
-        415 => ApiError::new("unsupported_media_type", format!("the body is of another type than this address takes{}", detail()), "see /openapi.json for what it takes"),
+        415 => ApiError::new(
+            "unsupported_media_type",
+            format!("the body is of another type than this address takes{}", detail()),
+            "see /openapi.json for what it takes",
+        ),
         500 => ApiError::internal(detail()),
         _ => return None,
     })

@@ -6,10 +6,8 @@ use crate::config::{ConfigError, LogFormat, Settings};
 
 /// Starts logging for this process.
 pub fn start(settings: &Settings) -> Result<(), ConfigError> {
-    let filter = EnvFilter::try_new(&settings.log).map_err(|error| ConfigError::Value {
-        key: "log".into(),
-        reason: error.to_string(),
-    })?;
+    let filter = EnvFilter::try_new(&settings.log)
+        .map_err(|error| ConfigError::Value { key: "log".into(), reason: error.to_string() })?;
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let started = match settings.log_format {
         LogFormat::Text => builder.compact().try_init(),

@@ -11,7 +11,7 @@ use crate::error::{ApiError, ApiResult};
 struct Page;
 
 /// Serves a file of the page; `/` is `index.html`.
-pub async fn file(request: HttpRequest) -> ApiResult<HttpResponse> {
+pub fn file(request: &HttpRequest) -> ApiResult<HttpResponse> {
     let path = match request.path().trim_start_matches('/') {
         "" => "index.html",
         path => path,
@@ -25,11 +25,7 @@ pub async fn file(request: HttpRequest) -> ApiResult<HttpResponse> {
         return Ok(HttpResponse::NotModified().finish());
     }
     // Names under assets/ carry a hash of their content.
-    let caching = if path.starts_with("assets/") {
-        "public, max-age=31536000, immutable"
-    } else {
-        "no-cache"
-    };
+    let caching = if path.starts_with("assets/") { "public, max-age=31536000, immutable" } else { "no-cache" };
     Ok(HttpResponse::Ok()
         .insert_header((header::CONTENT_TYPE, media_type(path)))
         .insert_header((header::CACHE_CONTROL, caching))
@@ -39,7 +35,11 @@ pub async fn file(request: HttpRequest) -> ApiResult<HttpResponse> {
 
 fn missing(path: &str) -> ApiError {
     if path == "index.html" {
-        return ApiError::new("unavailable", "this binary was built without the page", "run `make page` and build again");
+        return ApiError::new(
+            "unavailable",
+            "this binary was built without the page",
+            "run `make page` and build again",
+        );
     }
     ApiError::new("not_found", "there is nothing at this address", "see /openapi.json for what there is")
 }

@@ -13,10 +13,7 @@ pub(crate) enum Activation {
 #[inline(always)]
 pub(crate) fn gelu<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
     let half = simd.mul_f32s(simd.splat_f32s(0.5), x);
-    let erf = erf(
-        simd,
-        simd.mul_f32s(x, simd.splat_f32s(std::f32::consts::FRAC_1_SQRT_2)),
-    );
+    let erf = erf(simd, simd.mul_f32s(x, simd.splat_f32s(std::f32::consts::FRAC_1_SQRT_2)));
     simd.mul_add_e_f32s(half, erf, half)
 }
 
@@ -24,20 +21,10 @@ pub(crate) fn gelu<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
 /// rounds to ±1; within 3e-7. Coefficients: Eigen (`generic_fast_erf_float`), MPL-2.0.
 #[inline(always)]
 fn erf<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
-    let x = simd.min_f32s(
-        simd.max_f32s(x, simd.splat_f32s(-4.0)),
-        simd.splat_f32s(4.0),
-    );
+    let x = simd.min_f32s(simd.max_f32s(x, simd.splat_f32s(-4.0)), simd.splat_f32s(4.0));
     let square = simd.mul_f32s(x, x);
     let mut numerator = simd.splat_f32s(-2.726_142_3e-10);
-    for coefficient in [
-        2.770_681_4e-8,
-        -2.101_024e-6,
-        -5.692_506_4e-5,
-        -7.349_906_3e-4,
-        -2.954_6e-3,
-        -1.609_603_3e-2,
-    ] {
+    for coefficient in [2.770_681_4e-8, -2.101_024e-6, -5.692_506_4e-5, -7.349_906_3e-4, -2.954_6e-3, -1.609_603_3e-2] {
         numerator = simd.mul_add_e_f32s(numerator, square, simd.splat_f32s(coefficient));
     }
     let mut denominator = simd.splat_f32s(-1.456_607_2e-5);

@@ -45,13 +45,7 @@ impl WithSimd for Attention<'_> {
 
 impl Attention<'_> {
     #[inline(always)]
-    fn head<S: Simd>(
-        &mut self,
-        simd: S,
-        sequence: Range<usize>,
-        head: usize,
-        scratch: &mut Scratch,
-    ) {
+    fn head<S: Simd>(&mut self, simd: S, sequence: Range<usize>, head: usize, scratch: &mut Scratch) {
         let size = self.hidden / self.heads;
         let stride = 3 * self.hidden;
         let (length, column) = (sequence.len(), head * size);
@@ -64,26 +58,17 @@ impl Attention<'_> {
             let key = first + token * stride + self.hidden;
             let value = key + self.hidden;
             scratch.keys.set_column(token, &self.qkv[key..key + size]);
-            scratch
-                .values
-                .set_row(token, &self.qkv[value..value + size]);
+            scratch.values.set_row(token, &self.qkv[value..value + size]);
         }
         scratch.scores.resize(length * padded, 0.0);
 
-        let queries = Rows {
-            data: &self.qkv[first..],
-            stride,
-            count: length,
-        };
+        let queries = Rows { data: &self.qkv[first..], stride, count: length };
         Matmul {
             rows: queries,
             panels: &scratch.keys,
             bias: &[],
             activation: Activation::None,
-            out: RowsMut {
-                data: &mut scratch.scores,
-                stride: padded,
-            },
+            out: RowsMut { data: &mut scratch.scores, stride: padded },
         }
         .with_simd(simd);
 
@@ -94,18 +79,11 @@ impl Attention<'_> {
         }
 
         Matmul {
-            rows: Rows {
-                data: &scratch.scores,
-                stride: padded,
-                count: length,
-            },
+            rows: Rows { data: &scratch.scores, stride: padded, count: length },
             panels: &scratch.values,
             bias: &[],
             activation: Activation::None,
-            out: RowsMut {
-                data: &mut self.out[sequence.start * self.hidden + column..],
-                stride: self.hidden,
-            },
+            out: RowsMut { data: &mut self.out[sequence.start * self.hidden + column..], stride: self.hidden },
         }
         .with_simd(simd);
     }

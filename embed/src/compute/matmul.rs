@@ -79,12 +79,7 @@ impl Matmul<'_> {
 
     /// `ROWS` rows of one panel.
     #[inline(always)]
-    fn strip<S: Simd, const ROWS: usize, const VECTORS: usize>(
-        &mut self,
-        simd: S,
-        panel: usize,
-        row: usize,
-    ) {
+    fn strip<S: Simd, const ROWS: usize, const VECTORS: usize>(&mut self, simd: S, panel: usize, row: usize) {
         let width = VECTORS * S::F32_LANES;
         let rows = &self.rows.data[row * self.rows.stride..];
         let weights = self.panels.panel(panel);
@@ -94,8 +89,7 @@ impl Matmul<'_> {
                 return;
             };
             let bias = self.bias.get(first..first + width);
-            let mut sums =
-                tile::<S, ROWS, VECTORS>(simd, rows, self.rows.stride, weights, column, bias);
+            let mut sums = tile::<S, ROWS, VECTORS>(simd, rows, self.rows.stride, weights, column, bias);
             if self.activation == Activation::Gelu {
                 for sums in &mut sums {
                     for sum in sums {

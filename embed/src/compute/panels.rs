@@ -28,8 +28,7 @@ impl Panels {
     pub(crate) fn reshape(&mut self, depth: usize, columns: usize) {
         self.depth = depth;
         self.columns = columns;
-        self.data
-            .resize(columns.div_ceil(WIDTH) * depth, [0.0; WIDTH]);
+        self.data.resize(columns.div_ceil(WIDTH) * depth, [0.0; WIDTH]);
     }
 
     #[inline(always)]

@@ -32,15 +32,9 @@ fn instruction_sets() -> Vec<Arch> {
 #[test]
 fn matmul_equals_the_plain_loop_at_every_edge() {
     for set in instruction_sets() {
-        for (rows, depth, columns) in [
-            (1, 1, 1),
-            (5, 7, 33),
-            (12, 8, 32),
-            (13, 9, 64),
-            (31, 40, 100),
-            (3, 16, 5),
-            (150, 3, 2),
-        ] {
+        for (rows, depth, columns) in
+            [(1, 1, 1), (5, 7, 33), (12, 8, 32), (13, 9, 64), (31, 40, 100), (3, 16, 5), (150, 3, 2)]
+        {
             check_matmul(set, rows, depth, columns);
         }
     }
@@ -54,29 +48,18 @@ fn check_matmul(set: Arch, rows: usize, depth: usize, columns: usize) {
     bias.resize(columns.div_ceil(WIDTH) * WIDTH, 0.0);
     let mut out = vec![f32::NAN; rows * columns];
     set.dispatch(Matmul {
-        rows: Rows {
-            data: &lhs,
-            stride: depth,
-            count: rows,
-        },
+        rows: Rows { data: &lhs, stride: depth, count: rows },
         panels: &panels,
         bias: &bias,
         activation: Activation::None,
-        out: RowsMut {
-            data: &mut out,
-            stride: columns,
-        },
+        out: RowsMut { data: &mut out, stride: columns },
     });
     for row in 0..rows {
         for column in 0..columns {
-            let products = (0..depth)
-                .map(|k| f64::from(lhs[row * depth + k]) * f64::from(weight[column * depth + k]));
+            let products = (0..depth).map(|k| f64::from(lhs[row * depth + k]) * f64::from(weight[column * depth + k]));
             let expected = products.sum::<f64>() + f64::from(bias[column]);
             let found = f64::from(out[row * columns + column]);
-            assert!(
-                (found - expected).abs() < 1e-5,
-                "({row}, {column}) of {rows}×{depth}×{columns} with {set:?}"
-            );
+            assert!((found - expected).abs() < 1e-5, "({row}, {column}) of {rows}×{depth}×{columns} with {set:?}");
         }
     }
 }
@@ -89,28 +72,18 @@ fn a_row_gives_the_same_bits_wherever_it_stands() {
     let multiply = |rows: &[f32], count: usize| {
         let mut out = vec![0.0; count * columns];
         Arch::new().dispatch(Matmul {
-            rows: Rows {
-                data: rows,
-                stride: depth,
-                count,
-            },
+            rows: Rows { data: rows, stride: depth, count },
             panels: &panels,
             bias: &[],
             activation: Activation::Gelu,
-            out: RowsMut {
-                data: &mut out,
-                stride: columns,
-            },
+            out: RowsMut { data: &mut out, stride: columns },
         });
         out
     };
     let alone = multiply(&row, 1);
     for count in [4, 12, 17] {
         let many = multiply(&row.repeat(count), count);
-        assert!(
-            many.chunks_exact(columns).all(|found| found == alone),
-            "among {count}"
-        );
+        assert!(many.chunks_exact(columns).all(|found| found == alone), "among {count}");
     }
 }
 
@@ -120,10 +93,7 @@ fn gelu_is_exact_to_single_precision() {
         let x = f64::from(step) / 1000.0;
         let expected = 0.5 * x * (1.0 + erf_series(x * std::f64::consts::FRAC_1_SQRT_2));
         let found = f64::from(gelu(Scalar, x as f32));
-        assert!(
-            (found - expected).abs() < 1.5e-6_f64.max(x.abs() * 4e-7),
-            "gelu({x}) = {found}, not {expected}"
-        );
+        assert!((found - expected).abs() < 1.5e-6_f64.max(x.abs() * 4e-7), "gelu({x}) = {found}, not {expected}");
     }
 }
 
@@ -155,11 +125,7 @@ fn exp_is_exact_to_single_precision() {
 #[test]
 fn layer_norm_adds_the_residual_and_normalises() {
     let width = 37;
-    let norm = LayerNorm {
-        weight: noise(width, 1),
-        bias: noise(width, 2),
-        epsilon: 1e-12,
-    };
+    let norm = LayerNorm { weight: noise(width, 1), bias: noise(width, 2), epsilon: 1e-12 };
     let (values, residual) = (noise(2 * width, 3), noise(2 * width, 4));
     let mut found = values.clone();
     norm.apply(&mut found, &residual);
@@ -170,8 +136,7 @@ fn layer_norm_adds_the_residual_and_normalises() {
         let mean = sums.iter().sum::<f64>() / width as f64;
         let variance = sums.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / width as f64;
         for i in 0..width {
-            let expected = (sums[i] - mean) / variance.sqrt() * f64::from(norm.weight[i])
-                + f64::from(norm.bias[i]);
+            let expected = (sums[i] - mean) / variance.sqrt() * f64::from(norm.weight[i]) + f64::from(norm.bias[i]);
             assert!((f64::from(found[row * width + i]) - expected).abs() < 1e-5);
         }
     }
@@ -189,17 +154,9 @@ fn check_attention(set: Arch) {
     let sequences = [0..3, 3..4, 4..24];
     let qkv = noise(24 * 3 * hidden, 7);
     let mut out = vec![f32::NAN; 24 * hidden];
-    set.dispatch(Attention {
-        qkv: &qkv,
-        heads,
-        hidden,
-        sequences: &sequences,
-        out: &mut out,
-    });
+    set.dispatch(Attention { qkv: &qkv, heads, hidden, sequences: &sequences, out: &mut out });
     let size = hidden / heads;
-    let at = |token: usize, part: usize, column: usize| {
-        f64::from(qkv[token * 3 * hidden + part * hidden + column])
-    };
+    let at = |token: usize, part: usize, column: usize| f64::from(qkv[token * 3 * hidden + part * hidden + column]);
     for sequence in &sequences {
         for token in sequence.clone() {
             for column in 0..hidden {
@@ -207,23 +164,15 @@ fn check_attention(set: Arch) {
                 let weights = sequence
                     .clone()
                     .map(|other| {
-                        let score = (base..base + size)
-                            .map(|c| at(token, 0, c) * at(other, 1, c))
-                            .sum::<f64>();
+                        let score = (base..base + size).map(|c| at(token, 0, c) * at(other, 1, c)).sum::<f64>();
                         (score / (size as f64).sqrt()).exp()
                     })
                     .collect::<Vec<_>>();
                 let total = weights.iter().sum::<f64>();
-                let expected = sequence
-                    .clone()
-                    .zip(&weights)
-                    .map(|(other, w)| w / total * at(other, 2, column))
-                    .sum::<f64>();
+                let expected =
+                    sequence.clone().zip(&weights).map(|(other, w)| w / total * at(other, 2, column)).sum::<f64>();
                 let found = f64::from(out[token * hidden + column]);
-                assert!(
-                    (found - expected).abs() < 1e-5,
-                    "token {token}, column {column}"
-                );
+                assert!((found - expected).abs() < 1e-5, "token {token}, column {column}");
             }
         }
     }

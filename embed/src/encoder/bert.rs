@@ -54,32 +54,19 @@ struct Layer {
 impl BertConfig {
     /// What this forward pass does not compute, in words.
     pub(super) fn unsupported(&self) -> Option<String> {
-        let absolute = self
-            .position_embedding_type
-            .as_deref()
-            .unwrap_or("absolute")
-            == "absolute";
+        let absolute = self.position_embedding_type.as_deref().unwrap_or("absolute") == "absolute";
         if self.model_type != "bert" {
-            return Some(format!(
-                "architecture `{}` is not supported, only `bert`",
-                self.model_type
-            ));
+            return Some(format!("architecture `{}` is not supported, only `bert`", self.model_type));
         }
         if self.hidden_act != "gelu" {
-            return Some(format!(
-                "activation `{}` is not supported, only `gelu`",
-                self.hidden_act
-            ));
+            return Some(format!("activation `{}` is not supported, only `gelu`", self.hidden_act));
         }
         if !absolute {
             return Some("relative position embeddings are not supported".to_owned());
         }
         let heads = self.num_attention_heads;
         if heads == 0 || self.hidden_size == 0 || !self.hidden_size.is_multiple_of(heads) {
-            return Some(format!(
-                "hidden size {} does not divide into {heads} heads",
-                self.hidden_size
-            ));
+            return Some(format!("hidden size {} does not divide into {heads} heads", self.hidden_size));
         }
         None
     }
@@ -87,17 +74,9 @@ impl BertConfig {
 
 impl Bert {
     /// Reads and repacks the weights; `weights` may have the prefix `bert.` or none.
-    pub(super) fn load(
-        weights: &VarBuilder,
-        config: &BertConfig,
-        pooling: Pooling,
-    ) -> Result<Self> {
+    pub(super) fn load(weights: &VarBuilder, config: &BertConfig, pooling: Pooling) -> Result<Self> {
         let prefixed = weights.contains_tensor("bert.embeddings.word_embeddings.weight");
-        let weights = if prefixed {
-            weights.pp("bert")
-        } else {
-            weights.clone()
-        };
+        let weights = if prefixed { weights.pp("bert") } else { weights.clone() };
         let embeddings = weights.pp("embeddings");
         let hidden = config.hidden_size;
         let table = |name: &str, rows: usize| embeddings.pp(name).get((rows, hidden), "weight");
@@ -107,13 +86,8 @@ impl Bert {
             .map(|index| Layer::load(&weights.pp("encoder.layer").pp(index), config))
             .collect::<Result<_>>()?;
         Ok(Self {
-            words: table("word_embeddings", config.vocab_size)?
-                .flatten_all()?
-                .to_vec1()?,
-            positions: positions
-                .broadcast_add(&types.narrow(0, 0, 1)?)?
-                .flatten_all()?
-                .to_vec1()?,
+            words: table("word_embeddings", config.vocab_size)?.flatten_all()?.to_vec1()?,
+            positions: positions.broadcast_add(&types.narrow(0, 0, 1)?)?.flatten_all()?.to_vec1()?,
             norm: load_norm(&embeddings.pp("LayerNorm"), hidden, config.layer_norm_eps)?,
             layers,
             pooling,
@@ -155,11 +129,7 @@ impl Bert {
                 let Some(word) = self.words.get(start..start + self.hidden) else {
                     candle_core::bail!("token {id} is not in the model's vocabulary");
                 };
-                values.extend(
-                    word.iter()
-                        .zip(position)
-                        .map(|(word, position)| word + position),
-                );
+                values.extend(word.iter().zip(position).map(|(word, position)| word + position));
             }
         }
         if values.len() != tokens * self.hidden {
@@ -172,11 +142,7 @@ impl Bert {
 
 impl Layer {
     fn load(weights: &VarBuilder, config: &BertConfig) -> Result<Self> {
-        let (hidden, inner, epsilon) = (
-            config.hidden_size,
-            config.intermediate_size,
-            config.layer_norm_eps,
-        );
+        let (hidden, inner, epsilon) = (config.hidden_size, config.intermediate_size, config.layer_norm_eps);
         let attention = weights.pp("attention");
         let qkv = ["query", "key", "value"].map(|part| attention.pp("self").pp(part));
         let attention_output = attention.pp("output");
@@ -195,20 +161,10 @@ impl Layer {
     }
 
     /// `(tokens, hidden)` → the same.
-    fn forward(
-        &self,
-        values: &Tensor,
-        heads: usize,
-        hidden: usize,
-        sequences: &[Range<usize>],
-    ) -> Result<Tensor> {
+    fn forward(&self, values: &Tensor, heads: usize, hidden: usize, sequences: &[Range<usize>]) -> Result<Tensor> {
         let attended = values
             .apply_op1_no_bwd(&self.qkv)?
-            .apply_op1_no_bwd(&SelfAttention {
-                heads,
-                hidden,
-                sequences,
-            })?
+            .apply_op1_no_bwd(&SelfAttention { heads, hidden, sequences })?
             .apply_op1_no_bwd(&self.attention_output)?
             .apply_op2_no_bwd(values, &self.attention_norm)?;
         attended

@@ -43,26 +43,13 @@ impl Checkpoint {
         let name = files.passport.name.clone();
         if files.passport.role != "embed" {
             let reason = format!("its role is `{}`, not `embed`", files.passport.role);
-            return Err(EmbedError::Model {
-                name,
-                file: files.weights.clone(),
-                reason,
-            });
+            return Err(EmbedError::Model { name, file: files.weights.clone(), reason });
         }
         let config = read_json::<BertConfig>(&name, &path)?;
         if let Some(reason) = config.unsupported() {
-            return Err(EmbedError::Model {
-                name,
-                file: path,
-                reason,
-            });
+            return Err(EmbedError::Model { name, file: path, reason });
         }
-        Ok(Self {
-            name,
-            directory: files.directory.clone(),
-            weights: files.weights.clone(),
-            config,
-        })
+        Ok(Self { name, directory: files.directory.clone(), weights: files.weights.clone(), config })
     }
 
     pub(super) fn tokens(&self) -> Result<Tokens, EmbedError> {
@@ -71,10 +58,7 @@ impl Checkpoint {
         let tokenizer = Tokenizer::from_bytes(fs::read(&path)?).map_err(unreadable)?;
         let words = tokenizer.get_vocab_size(true);
         if words > self.config.vocab_size {
-            let reason = format!(
-                "{words} tokens, but the weights know {}",
-                self.config.vocab_size
-            );
+            let reason = format!("{words} tokens, but the weights know {}", self.config.vocab_size);
             return Err(self.error(&path, reason));
         }
         let limits = self.directory.join("sentence_bert_config.json");
@@ -91,8 +75,7 @@ impl Checkpoint {
     pub(super) fn bert(&self) -> Result<Bert, EmbedError> {
         let unreadable = |error: candle_core::Error| self.error(&self.weights, error.to_string());
         let bytes = fs::read(&self.weights)?;
-        let weights = VarBuilder::from_buffered_safetensors(bytes, DType::F32, &Device::Cpu)
-            .map_err(unreadable)?;
+        let weights = VarBuilder::from_buffered_safetensors(bytes, DType::F32, &Device::Cpu).map_err(unreadable)?;
         Bert::load(&weights, &self.config, self.pooling()?).map_err(unreadable)
     }
 
@@ -102,25 +85,15 @@ impl Checkpoint {
             return Ok(Pooling::Mean);
         }
         let config = read_json::<PoolingConfig>(&self.name, &path)?;
-        match (
-            config.pooling_mode_mean_tokens,
-            config.pooling_mode_cls_token,
-        ) {
+        match (config.pooling_mode_mean_tokens, config.pooling_mode_cls_token) {
             (true, false) => Ok(Pooling::Mean),
             (false, true) => Ok(Pooling::First),
-            _ => Err(self.error(
-                &path,
-                "only pooling by mean or by first token is supported".to_owned(),
-            )),
+            _ => Err(self.error(&path, "only pooling by mean or by first token is supported".to_owned())),
         }
     }
 
     fn error(&self, file: &Path, reason: String) -> EmbedError {
-        EmbedError::Model {
-            name: self.name.clone(),
-            file: file.to_owned(),
-            reason,
-        }
+        EmbedError::Model { name: self.name.clone(), file: file.to_owned(), reason }
     }
 }
 

@@ -23,28 +23,15 @@ pub(super) struct Linear {
 
 impl Linear {
     /// One layer of several with the same input, their outputs side by side.
-    pub(super) fn load(
-        parts: &[VarBuilder],
-        inputs: usize,
-        outputs: usize,
-        activation: Activation,
-    ) -> Result<Self> {
+    pub(super) fn load(parts: &[VarBuilder], inputs: usize, outputs: usize, activation: Activation) -> Result<Self> {
         let (mut weight, mut bias) = (Vec::new(), Vec::new());
         for part in parts {
-            weight.extend(
-                part.get((outputs, inputs), "weight")?
-                    .flatten_all()?
-                    .to_vec1::<f32>()?,
-            );
+            weight.extend(part.get((outputs, inputs), "weight")?.flatten_all()?.to_vec1::<f32>()?);
             bias.extend(part.get(outputs, "bias")?.to_vec1::<f32>()?);
         }
         let columns = outputs * parts.len();
         bias.resize(columns.next_multiple_of(WIDTH), 0.0);
-        Ok(Self {
-            panels: Panels::from_weight(&weight, columns, inputs),
-            bias,
-            activation,
-        })
+        Ok(Self { panels: Panels::from_weight(&weight, columns, inputs), bias, activation })
     }
 }
 
@@ -59,18 +46,11 @@ impl CustomOp1 for Linear {
         let tokens = rows_of(layout, inputs)?;
         let mut out = vec![0.0; tokens * outputs];
         Arch::new().dispatch(Matmul {
-            rows: Rows {
-                data: values,
-                stride: inputs,
-                count: tokens,
-            },
+            rows: Rows { data: values, stride: inputs, count: tokens },
             panels: &self.panels,
             bias: &self.bias,
             activation: self.activation,
-            out: RowsMut {
-                data: &mut out,
-                stride: outputs,
-            },
+            out: RowsMut { data: &mut out, stride: outputs },
         });
         Ok((CpuStorage::F32(out), (tokens, outputs).into()))
     }
@@ -149,20 +129,11 @@ pub(super) enum Pooling {
 impl Pooling {
     /// The one place where token vectors become a text's vector: `(tokens, hidden)` → per sequence
     /// `(hidden)`, L2-normalised.
-    pub(super) fn pool(
-        self,
-        values: &[f32],
-        hidden: usize,
-        sequences: &[Range<usize>],
-    ) -> Vec<Vec<f32>> {
+    pub(super) fn pool(self, values: &[f32], hidden: usize, sequences: &[Range<usize>]) -> Vec<Vec<f32>> {
         let pool = |sequence: &Range<usize>| {
             let tokens = &values[sequence.start * hidden..sequence.end * hidden];
             let mut vector = vec![0.0; hidden];
-            let count = if self == Self::First {
-                1
-            } else {
-                sequence.len()
-            };
+            let count = if self == Self::First { 1 } else { sequence.len() };
             for token in tokens.chunks_exact(hidden).take(count) {
                 for (sum, value) in vector.iter_mut().zip(token) {
                     *sum += value;

@@ -71,10 +71,7 @@ impl Queue {
         if state.len() >= self.capacity {
             return Err(EmbedError::Busy);
         }
-        let waiting = Waiting {
-            request: Arc::new(request),
-            next: 0,
-        };
+        let waiting = Waiting { request: Arc::new(request), next: 0 };
         match priority {
             Priority::Interactive => state.interactive.push_back(waiting),
             Priority::Bulk => state.bulk.push_back(waiting),
@@ -93,19 +90,14 @@ impl Queue {
             if state.closed {
                 return None;
             }
-            let State {
-                interactive, bulk, ..
-            } = &mut *state;
+            let State { interactive, bulk, .. } = &mut *state;
             for lane in [interactive, bulk] {
                 let pieces = self.cut_batch(lane);
                 if !pieces.is_empty() {
                     return Some(pieces);
                 }
             }
-            state = self
-                .arrived
-                .wait(state)
-                .unwrap_or_else(PoisonError::into_inner);
+            state = self.arrived.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
     }
 
@@ -138,10 +130,7 @@ impl Queue {
                 if tokens > self.max_batch_tokens && !pieces.is_empty() {
                     return pieces;
                 }
-                pieces.push(Piece {
-                    request: Arc::clone(&waiting.request),
-                    index: waiting.next,
-                });
+                pieces.push(Piece { request: Arc::clone(&waiting.request), index: waiting.next });
                 waiting.next += 1;
             }
             lane.pop_front();
@@ -165,8 +154,7 @@ impl State {
     }
 
     fn drop_abandoned(&mut self) {
-        self.interactive
-            .retain(|waiting| !waiting.request.is_abandoned());
+        self.interactive.retain(|waiting| !waiting.request.is_abandoned());
         self.bulk.retain(|waiting| !waiting.request.is_abandoned());
     }
 }

@@ -42,15 +42,8 @@ impl Request {
     }
 
     fn new(texts: Vec<String>, reply: Reply) -> Self {
-        let progress = Progress {
-            vectors: vec![Vec::new(); texts.len()],
-            missing: texts.len(),
-            reply: Some(reply),
-        };
-        Self {
-            texts,
-            progress: Mutex::new(progress),
-        }
+        let progress = Progress { vectors: vec![Vec::new(); texts.len()], missing: texts.len(), reply: Some(reply) };
+        Self { texts, progress: Mutex::new(progress) }
     }
 
     pub(super) fn texts(&self) -> &[String] {

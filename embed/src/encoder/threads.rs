@@ -23,10 +23,7 @@ impl ModelThreads {
         compute: impl Fn(&[&str]) -> Result<Vec<Vec<f32>>, EmbedError> + Send + Sync + 'static,
     ) -> Result<Self, EmbedError> {
         let compute = Arc::new(compute);
-        let mut threads = Self {
-            queue: Arc::clone(queue),
-            handles: Vec::with_capacity(count),
-        };
+        let mut threads = Self { queue: Arc::clone(queue), handles: Vec::with_capacity(count) };
         for index in 0..count {
             let queue = Arc::clone(queue);
             let compute = Arc::clone(&compute);
@@ -63,22 +60,16 @@ fn run_batch(pieces: &[Piece], compute: impl Fn(&[&str]) -> Result<Vec<Vec<f32>>
         Ok(Ok(vectors)) if vectors.len() == pieces.len() => vectors,
         Ok(Ok(vectors)) => {
             let reason = format!("{} vectors for {} texts", vectors.len(), pieces.len());
-            return fail(pieces, || EmbedError::Inference {
-                reason: reason.clone(),
-            });
+            return fail(pieces, || EmbedError::Inference { reason: reason.clone() });
         }
         Ok(Err(error)) => {
             let reason = error.to_string();
-            return fail(pieces, || EmbedError::Inference {
-                reason: reason.clone(),
-            });
+            return fail(pieces, || EmbedError::Inference { reason: reason.clone() });
         }
         Err(panic) => {
             let reason = panic_message(panic.as_ref());
             tracing::error!(reason, "an encoder batch panicked");
-            return fail(pieces, || EmbedError::Crashed {
-                reason: reason.clone(),
-            });
+            return fail(pieces, || EmbedError::Crashed { reason: reason.clone() });
         }
     };
     for (piece, vector) in pieces.iter().zip(vectors) {

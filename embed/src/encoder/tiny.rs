@@ -25,11 +25,7 @@ impl TinyModel {
         let folder = tempfile::tempdir().unwrap();
         write_weights(folder.path());
         write_json(folder.path(), "tokenizer.json", &tokenizer());
-        write_json(
-            folder.path(),
-            "sentence_bert_config.json",
-            &json!({"max_seq_length": MAX_TOKENS}),
-        );
+        write_json(folder.path(), "sentence_bert_config.json", &json!({"max_seq_length": MAX_TOKENS}));
         write_json(
             folder.path(),
             "config.json",
@@ -54,11 +50,7 @@ impl TinyModel {
             quantisation: None,
         };
         let directory = self.folder.path().to_owned();
-        ModelFiles {
-            weights: directory.join("model.safetensors"),
-            directory,
-            passport,
-        }
+        ModelFiles { weights: directory.join("model.safetensors"), directory, passport }
     }
 }
 
@@ -69,20 +61,12 @@ fn write_json(folder: &Path, name: &str, value: &serde_json::Value) {
 fn write_weights(folder: &Path) {
     let mut tensors = HashMap::new();
     let mut add = |name: &str, shape: &[usize]| {
-        let seed = name.bytes().fold(7, |seed: u64, byte| {
-            seed.wrapping_mul(31).wrapping_add(byte.into())
-        });
+        let seed = name.bytes().fold(7, |seed: u64, byte| seed.wrapping_mul(31).wrapping_add(byte.into()));
         let values = noise(shape.iter().product(), seed);
-        tensors.insert(
-            name.to_owned(),
-            Tensor::from_vec(values, shape, &Device::Cpu).unwrap(),
-        );
+        tensors.insert(name.to_owned(), Tensor::from_vec(values, shape, &Device::Cpu).unwrap());
     };
     for (table, rows) in [("word", 30), ("position", 32), ("token_type", 2)] {
-        add(
-            &format!("embeddings.{table}_embeddings.weight"),
-            &[rows, HIDDEN],
-        );
+        add(&format!("embeddings.{table}_embeddings.weight"), &[rows, HIDDEN]);
     }
     add("embeddings.LayerNorm.weight", &[HIDDEN]);
     add("embeddings.LayerNorm.bias", &[HIDDEN]);
@@ -110,12 +94,7 @@ fn write_weights(folder: &Path) {
 fn tokenizer() -> serde_json::Value {
     let mut vocabulary = HashMap::from([("[PAD]".to_owned(), 0), ("[UNK]".to_owned(), 1)]);
     vocabulary.extend([("[CLS]".to_owned(), 2), ("[SEP]".to_owned(), 3)]);
-    vocabulary.extend(
-        LETTERS
-            .chars()
-            .zip(4..)
-            .map(|(letter, id)| (letter.to_string(), id)),
-    );
+    vocabulary.extend(LETTERS.chars().zip(4..).map(|(letter, id)| (letter.to_string(), id)));
     let special = |content: &str, id: u32| {
         json!({"id": id, "content": content, "special": true, "single_word": false, "lstrip": false,
                "rstrip": false, "normalized": false})

@@ -20,22 +20,12 @@ pub(super) struct Tokens {
 impl Tokens {
     /// `max_tokens` counts special tokens too. The file's own truncation and padding are not used: they
     /// say how the model was trained, not how it is to be run.
-    pub(super) fn new(
-        mut tokenizer: Tokenizer,
-        max_tokens: usize,
-    ) -> Result<Self, tokenizers::Error> {
+    pub(super) fn new(mut tokenizer: Tokenizer, max_tokens: usize) -> Result<Self, tokenizers::Error> {
         tokenizer.with_padding(None);
         tokenizer.with_truncation(None)?;
         let counting = tokenizer.clone();
-        tokenizer.with_truncation(Some(TruncationParams {
-            max_length: max_tokens,
-            ..Default::default()
-        }))?;
-        Ok(Self {
-            cutting: tokenizer,
-            counting,
-            limit: max_tokens,
-        })
+        tokenizer.with_truncation(Some(TruncationParams { max_length: max_tokens, ..Default::default() }))?;
+        Ok(Self { cutting: tokenizer, counting, limit: max_tokens })
     }
 
     pub(super) fn max_tokens(&self) -> usize {
@@ -46,9 +36,7 @@ impl Tokens {
     pub(super) fn ids(&self, text: &str) -> Result<Vec<u32>, EmbedError> {
         let encode = |text: &str| {
             let encoding = self.cutting.encode_fast(text, true);
-            encoding.map_err(|error| EmbedError::Inference {
-                reason: error.to_string(),
-            })
+            encoding.map_err(|error| EmbedError::Inference { reason: error.to_string() })
         };
         let mut bytes = self.limit * BYTES_PER_TOKEN;
         while let Some(head) = head(text, bytes) {
@@ -63,19 +51,13 @@ impl Tokens {
 
     /// Tokens of the whole text, special tokens included; 0 for a text the tokenizer cannot read.
     pub(super) fn count(&self, text: &str) -> usize {
-        self.counting
-            .encode_fast(text, true)
-            .map_or(0, |encoding| encoding.len())
+        self.counting.encode_fast(text, true).map_or(0, |encoding| encoding.len())
     }
 }
 
 /// About the first `bytes` of a longer text, ending before white space: words are tokenized one by one,
 /// so the tokens of the head are the first tokens of the text.
 fn head(text: &str, bytes: usize) -> Option<&str> {
-    let after = text
-        .as_bytes()
-        .get(bytes..)?
-        .iter()
-        .position(u8::is_ascii_whitespace)?;
+    let after = text.as_bytes().get(bytes..)?.iter().position(u8::is_ascii_whitespace)?;
     text.get(..bytes + after)
 }

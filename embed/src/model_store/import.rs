@@ -15,20 +15,11 @@ use crate::catalogue::{CatalogueFile, CatalogueModel};
 use crate::{EmbedError, Passport};
 
 /// Kept with unknown safetensors weights when they stand beside them.
-const SIDE_FILES: [&str; 4] = [
-    "config.json",
-    "tokenizer.json",
-    "sentence_bert_config.json",
-    "1_Pooling/config.json",
-];
+const SIDE_FILES: [&str; 4] = ["config.json", "tokenizer.json", "sentence_bert_config.json", "1_Pooling/config.json"];
 
 impl From<&CatalogueModel> for Record {
     fn from(model: &CatalogueModel) -> Self {
-        Self {
-            passport: model.passport(),
-            weights: model.weights.clone(),
-            files: model.files.clone(),
-        }
+        Self { passport: model.passport(), weights: model.weights.clone(), files: model.files.clone() }
     }
 }
 
@@ -40,9 +31,7 @@ impl ModelStore {
         let origin = Origin::open(path)?;
         let candidates = weights_entries(&origin);
         if candidates.is_empty() {
-            return Err(EmbedError::NoModelFound {
-                path: path.to_owned(),
-            });
+            return Err(EmbedError::NoModelFound { path: path.to_owned() });
         }
         let mut first_unknown = None;
         for weights in candidates {
@@ -52,13 +41,9 @@ impl ModelStore {
             }
             first_unknown.get_or_insert((weights, sha256));
         }
-        let (weights, sha256) =
-            first_unknown.expect("there is at least one candidate, and none was known");
+        let (weights, sha256) = first_unknown.expect("there is at least one candidate, and none was known");
         if !accept_unknown {
-            return Err(EmbedError::UnknownWeights {
-                file: weights.name.clone(),
-                sha256,
-            });
+            return Err(EmbedError::UnknownWeights { file: weights.name.clone(), sha256 });
         }
         let record = self.unknown_record(&origin, weights, sha256)?;
         self.keep(&origin, weights, record)
@@ -71,23 +56,15 @@ impl ModelStore {
         })
     }
 
-    fn unknown_record(
-        &self,
-        origin: &Origin,
-        weights: &Entry,
-        sha256: String,
-    ) -> Result<Record, EmbedError> {
+    fn unknown_record(&self, origin: &Origin, weights: &Entry, sha256: String) -> Result<Record, EmbedError> {
         let name = folder_name(&origin.label);
         if self.catalogue.model(&name).is_some() {
             return Err(EmbedError::NameTaken { name });
         }
         let is_gguf = extension(Path::new(&weights.name)) == "gguf";
         let (folder, weights_name) = weights.name.rsplit_once('/').unwrap_or(("", &weights.name));
-        let mut files = vec![CatalogueFile {
-            name: weights_name.to_owned(),
-            bytes: weights.bytes,
-            sha256: sha256.clone(),
-        }];
+        let mut files =
+            vec![CatalogueFile { name: weights_name.to_owned(), bytes: weights.bytes, sha256: sha256.clone() }];
         let architecture = if is_gguf {
             origin.read(weights, |reader| Ok(gguf_architecture(reader)))?
         } else {
@@ -96,11 +73,7 @@ impl ModelStore {
                     continue;
                 };
                 let sha256 = origin.read(entry, |reader| Ok(sha256_of(reader)?))?;
-                files.push(CatalogueFile {
-                    name: side_file.to_owned(),
-                    bytes: entry.bytes,
-                    sha256,
-                });
+                files.push(CatalogueFile { name: side_file.to_owned(), bytes: entry.bytes, sha256 });
             }
             model_type(origin, folder, &weights.name)?
         };
@@ -114,38 +87,17 @@ impl ModelStore {
             bytes: weights.bytes,
             quantisation: None,
         };
-        Ok(Record {
-            passport,
-            weights: weights_name.to_owned(),
-            files,
-        })
+        Ok(Record { passport, weights: weights_name.to_owned(), files })
     }
 
-    fn keep(
-        &self,
-        origin: &Origin,
-        weights: &Entry,
-        record: Record,
-    ) -> Result<Passport, EmbedError> {
-        let folder = weights
-            .name
-            .rsplit_once('/')
-            .map_or("", |(folder, _)| folder);
+    fn keep(&self, origin: &Origin, weights: &Entry, record: Record) -> Result<Passport, EmbedError> {
+        let folder = weights.name.rsplit_once('/').map_or("", |(folder, _)| folder);
         fs::create_dir_all(&self.directory)?;
-        let staging = tempfile::Builder::new()
-            .prefix(".import-")
-            .tempdir_in(&self.directory)?;
+        let staging = tempfile::Builder::new().prefix(".import-").tempdir_in(&self.directory)?;
         for file in &record.files {
-            let entry = if file.name == record.weights {
-                Some(weights)
-            } else {
-                beside(origin, folder, &file.name)
-            };
+            let entry = if file.name == record.weights { Some(weights) } else { beside(origin, folder, &file.name) };
             let Some(entry) = entry else {
-                return Err(EmbedError::Incomplete {
-                    weights: weights.name.clone(),
-                    file: file.name.clone(),
-                });
+                return Err(EmbedError::Incomplete { weights: weights.name.clone(), file: file.name.clone() });
             };
             let target = staging.path().join(&file.name);
             if let Some(parent) = target.parent() {
@@ -161,9 +113,7 @@ impl ModelStore {
 
     fn put_in_place(&self, staging: tempfile::TempDir, name: &str) -> Result<(), EmbedError> {
         let target = self.directory.join(name);
-        let retired = tempfile::Builder::new()
-            .prefix(".retired-")
-            .tempdir_in(&self.directory)?;
+        let retired = tempfile::Builder::new().prefix(".retired-").tempdir_in(&self.directory)?;
         if target.exists() {
             fs::rename(&target, retired.path().join(name))?;
         }
@@ -183,23 +133,14 @@ fn weights_entries(origin: &Origin) -> Vec<&Entry> {
             Some(name) => *name == entry.name,
             None => true,
         })
-        .filter(|entry| {
-            matches!(
-                extension(Path::new(&entry.name)).as_str(),
-                "safetensors" | "gguf"
-            )
-        })
+        .filter(|entry| matches!(extension(Path::new(&entry.name)).as_str(), "safetensors" | "gguf"))
         .collect::<Vec<_>>();
     entries.sort_by(|a, b| b.bytes.cmp(&a.bytes).then_with(|| a.name.cmp(&b.name)));
     entries
 }
 
 fn beside<'a>(origin: &'a Origin, folder: &str, name: &str) -> Option<&'a Entry> {
-    let wanted = if folder.is_empty() {
-        name.to_owned()
-    } else {
-        format!("{folder}/{name}")
-    };
+    let wanted = if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") };
     origin.entries.iter().find(|entry| entry.name == wanted)
 }
 
@@ -241,10 +182,7 @@ fn model_type(origin: &Origin, folder: &str, weights: &str) -> Result<String, Em
     struct Config {
         model_type: String,
     }
-    let incomplete = || EmbedError::Incomplete {
-        weights: weights.to_owned(),
-        file: "config.json".to_owned(),
-    };
+    let incomplete = || EmbedError::Incomplete { weights: weights.to_owned(), file: "config.json".to_owned() };
     let entry = beside(origin, folder, "config.json").ok_or_else(incomplete)?;
     let config = origin.read(entry, |reader| {
         serde_json::from_reader::<_, Config>(reader).map_err(|error| EmbedError::Model {
@@ -266,15 +204,11 @@ fn gguf_architecture(reader: &mut dyn Read) -> String {
     let architecture = reader.take(512).read_to_end(&mut head).ok().and_then(|_| {
         let key = head.strip_prefix(b"GGUF")?.get(4 + 8 + 8..)?;
         let (length, key) = key.split_first_chunk::<8>()?;
-        let value = key
-            .strip_prefix(KEY)
-            .filter(|_| u64::from_le_bytes(*length) == KEY.len() as u64)?;
+        let value = key.strip_prefix(KEY).filter(|_| u64::from_le_bytes(*length) == KEY.len() as u64)?;
         let (kind, value) = value.split_first_chunk::<4>()?;
         let (length, value) = value.split_first_chunk::<8>()?;
         let length = usize::try_from(u64::from_le_bytes(*length)).ok()?;
-        let value = value
-            .get(..length)
-            .filter(|_| u32::from_le_bytes(*kind) == STRING)?;
+        let value = value.get(..length).filter(|_| u32::from_le_bytes(*kind) == STRING)?;
         String::from_utf8(value.to_vec()).ok()
     });
     architecture.unwrap_or_else(|| "unknown".to_owned())
@@ -283,24 +217,14 @@ fn gguf_architecture(reader: &mut dyn Read) -> String {
 /// A folder name that is safe everywhere: letters, digits, `.`, `_`, `-`, and no leading dot.
 fn folder_name(label: &str) -> String {
     let plain = |c: char| {
-        if c.is_ascii_alphanumeric() || "._-".contains(c) {
-            c
-        } else {
-            '-'
-        }
+        if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '-' }
     };
     let name = label.chars().map(plain).collect::<String>();
     let name = name.trim_start_matches('.').to_owned();
-    if name.is_empty() {
-        "model".to_owned()
-    } else {
-        name
-    }
+    if name.is_empty() { "model".to_owned() } else { name }
 }
 
 /// Relative, without `..`: what a passport file may name.
 pub(super) fn is_plain_path(name: &str) -> bool {
-    Path::new(name)
-        .components()
-        .all(|part| matches!(part, std::path::Component::Normal(_)))
+    Path::new(name).components().all(|part| matches!(part, std::path::Component::Normal(_)))
 }

@@ -34,10 +34,7 @@ pub(super) struct Entry {
 #[derive(Debug)]
 enum Container {
     Folder(PathBuf),
-    Package {
-        path: PathBuf,
-        archive: RefCell<ZipArchive<fs::File>>,
-    },
+    Package { path: PathBuf, archive: RefCell<ZipArchive<fs::File>> },
 }
 
 impl Origin {
@@ -66,83 +63,52 @@ impl Origin {
             }
             Container::Package { path, archive } => {
                 let mut archive = archive.borrow_mut();
-                let file = archive
-                    .by_name(&entry.name)
-                    .map_err(|error| package_error(path, &error))?;
+                let file = archive.by_name(&entry.name).map_err(|error| package_error(path, &error))?;
                 read(&mut file.take(entry.bytes + 1))
             }
         }
     }
 
     fn folder(folder: &Path, only: Option<&Path>) -> Result<Self, EmbedError> {
-        let folder = if folder.as_os_str().is_empty() {
-            Path::new(".")
-        } else {
-            folder
-        };
+        let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
         let mut entries = Vec::new();
         // Beside one named file only its own side files matter: at most one folder deeper.
         let depth = if only.is_some() { 2 } else { MAX_DEPTH };
         walk(folder, "", depth, &mut entries)?;
         let named = only.unwrap_or(folder);
         let named = fs::canonicalize(named).unwrap_or_else(|_| named.to_owned());
-        let label = if only.is_some() {
-            named.file_stem()
-        } else {
-            named.file_name()
-        };
+        let label = if only.is_some() { named.file_stem() } else { named.file_name() };
         Ok(Self {
-            only_weights: only
-                .and_then(Path::file_name)
-                .map(|name| name.to_string_lossy().into_owned()),
-            label: label
-                .map(|label| label.to_string_lossy().into_owned())
-                .unwrap_or_default(),
+            only_weights: only.and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned()),
+            label: label.map(|label| label.to_string_lossy().into_owned()).unwrap_or_default(),
             entries,
             container: Container::Folder(folder.to_owned()),
         })
     }
 
     fn package(path: &Path) -> Result<Self, EmbedError> {
-        let mut archive =
-            ZipArchive::new(fs::File::open(path)?).map_err(|error| package_error(path, &error))?;
+        let mut archive = ZipArchive::new(fs::File::open(path)?).map_err(|error| package_error(path, &error))?;
         let mut entries = Vec::new();
         for index in 0..archive.len().min(MAX_FILES) {
-            let file = archive
-                .by_index_raw(index)
-                .map_err(|error| package_error(path, &error))?;
+            let file = archive.by_index_raw(index).map_err(|error| package_error(path, &error))?;
             // A name that is no text is none of a model's files.
             if let Ok(name) = file.name()
                 && file.is_file()
             {
-                entries.push(Entry {
-                    name: name.into_owned(),
-                    bytes: file.size(),
-                });
+                entries.push(Entry { name: name.into_owned(), bytes: file.size() });
             }
         }
-        let stem = path
-            .file_stem()
-            .map(|stem| stem.to_string_lossy().into_owned())
-            .unwrap_or_default();
+        let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
         Ok(Self {
             only_weights: None,
             label: stem,
             entries,
-            container: Container::Package {
-                path: path.to_owned(),
-                archive: RefCell::new(archive),
-            },
+            container: Container::Package { path: path.to_owned(), archive: RefCell::new(archive) },
         })
     }
 }
 
-fn walk(
-    folder: &Path,
-    prefix: &str,
-    depth: usize,
-    entries: &mut Vec<Entry>,
-) -> Result<(), EmbedError> {
+fn walk(folder: &Path, prefix: &str, depth: usize, entries: &mut Vec<Entry>) -> Result<(), EmbedError> {
     if depth == 0 || entries.len() >= MAX_FILES {
         return Ok(());
     }
@@ -160,10 +126,7 @@ fn walk(
             // A neighbouring folder that may not be read is nothing to do with the model.
             let _unreadable = walk(&item.path(), &format!("{name}/"), depth - 1, entries);
         } else {
-            entries.push(Entry {
-                name,
-                bytes: metadata.len(),
-            });
+            entries.push(Entry { name, bytes: metadata.len() });
         }
     }
     Ok(())
@@ -171,14 +134,9 @@ fn walk(
 
 /// Lowercase, without the dot.
 pub(super) fn extension(path: &Path) -> String {
-    path.extension()
-        .map(|extension| extension.to_string_lossy().to_lowercase())
-        .unwrap_or_default()
+    path.extension().map(|extension| extension.to_string_lossy().to_lowercase()).unwrap_or_default()
 }
 
 fn package_error(path: &Path, error: &zip::result::ZipError) -> EmbedError {
-    EmbedError::Package {
-        path: path.to_owned(),
-        reason: error.to_string(),
-    }
+    EmbedError::Package { path: path.to_owned(), reason: error.to_string() }
 }

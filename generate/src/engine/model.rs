@@ -37,9 +37,7 @@ impl Model {
         let cores = ThreadPoolBuilder::new()
             .num_threads(options.threads.max(1))
             .thread_name(|index| format!("generator-{index}"));
-        let cores = cores
-            .build()
-            .map_err(|error| GenerateError::Io(std::io::Error::other(error)))?;
+        let cores = cores.build().map_err(|error| GenerateError::Io(std::io::Error::other(error)))?;
         Ok(Self {
             context_tokens: options.context_tokens.min(llama.shape().context_tokens),
             llama,
@@ -63,11 +61,7 @@ impl Model {
     }
 
     /// See [`Generator::score`](super::Generator::score).
-    pub(super) fn score(
-        &mut self,
-        request: &ScoreRequest,
-        cancelled: impl Fn() -> bool + Sync,
-    ) -> Result<Vec<f32>> {
+    pub(super) fn score(&mut self, request: &ScoreRequest, cancelled: impl Fn() -> bool + Sync) -> Result<Vec<f32>> {
         let Some((_, head)) = request.target.split_last() else {
             return Ok(vec![0.0; request.givens.len()]);
         };
@@ -75,31 +69,20 @@ impl Model {
         let tokens = request.prefix.len() + longest + request.target.len();
         if tokens > self.context_tokens {
             let limit_tokens = self.context_tokens;
-            return Err(GenerateError::PromptTooLong {
-                tokens,
-                limit_tokens,
-            });
+            return Err(GenerateError::PromptTooLong { tokens, limit_tokens });
         }
         let mut prefix = self.remembered(&request.prefix)?;
-        let texts = request
-            .givens
-            .iter()
-            .map(|given| [given, head].concat())
-            .collect::<Vec<_>>();
+        let texts = request.givens.iter().map(|given| [given, head].concat()).collect::<Vec<_>>();
         let mut scores = Vec::with_capacity(texts.len());
         let mut rest = texts.as_slice();
         while !rest.is_empty() && !cancelled() {
             let (batch, later) = split_batch(rest);
             let mut caches = batch.iter().map(|_| prefix.fork()).collect::<Vec<_>>();
             let sequences = batch.iter().zip(&mut caches);
-            let mut sequences = sequences
-                .map(|(tokens, cache)| Sequence { tokens, cache })
-                .collect::<Vec<_>>();
+            let mut sequences = sequences.map(|(tokens, cache)| Sequence { tokens, cache }).collect::<Vec<_>>();
             let wanted = Wanted::Tail(request.target.len());
             let llama = &self.llama;
-            let logits = self
-                .cores
-                .install(|| llama.forward(&mut sequences, wanted))?;
+            let logits = self.cores.install(|| llama.forward(&mut sequences, wanted))?;
             scores.extend(mean_log_likelihoods(&logits, &request.target)?);
             rest = later;
         }
@@ -125,11 +108,7 @@ impl Model {
     }
 
     /// Writes until the end token, a stop text, the limit, or until nobody reads.
-    pub(super) fn complete(
-        &mut self,
-        request: &CompleteRequest,
-        to: &mpsc::Sender<Result<Piece>>,
-    ) -> Result<()> {
+    pub(super) fn complete(&mut self, request: &CompleteRequest, to: &mpsc::Sender<Result<Piece>>) -> Result<()> {
         let mut cache = self.llama.cache();
         let mut logits = Vec::new();
         let llama = &self.llama;
@@ -161,18 +140,13 @@ fn mean_log_likelihoods(logits: &Tensor, target: &[u32]) -> Result<Vec<f32>> {
     let logits = logits.flatten_all()?.to_vec1::<f32>()?;
     let means = logits.chunks(vocabulary * target.len()).map(|rows| {
         let rows = rows.chunks(vocabulary).zip(target);
-        rows.map(|(row, token)| log_likelihood(row, *token))
-            .sum::<f32>()
-            / target.len() as f32
+        rows.map(|(row, token)| log_likelihood(row, *token)).sum::<f32>() / target.len() as f32
     });
     Ok(means.collect())
 }
 
 fn log_likelihood(logits: &[f32], token: u32) -> f32 {
     let greatest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let sum = logits
-        .iter()
-        .map(|logit| (logit - greatest).exp())
-        .sum::<f32>();
+    let sum = logits.iter().map(|logit| (logit - greatest).exp()).sum::<f32>();
     logits[token as usize] - greatest - sum.ln()
 }

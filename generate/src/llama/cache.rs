@@ -24,10 +24,7 @@ struct KeysValues {
 
 impl Cache {
     pub(crate) fn new(layers: usize) -> Self {
-        Self {
-            layers: (0..layers).map(|_| None).collect(),
-            tokens: 0,
-        }
+        Self { layers: (0..layers).map(|_| None).collect(), tokens: 0 }
     }
 
     /// Tokens remembered.
@@ -40,34 +37,20 @@ impl Cache {
         let layers = self.layers.iter_mut().map(|layer| {
             let layer = layer.as_mut()?;
             layer.shared = true;
-            Some(KeysValues {
-                keys: layer.keys.clone(),
-                values: layer.values.clone(),
-                ..*layer
-            })
+            Some(KeysValues { keys: layer.keys.clone(), values: layer.values.clone(), ..*layer })
         });
-        Self {
-            layers: layers.collect(),
-            tokens: self.tokens,
-        }
+        Self { layers: layers.collect(), tokens: self.tokens }
     }
 
     /// Remembers the new `(key heads, tokens, head size)` and gives all so far.
-    pub(super) fn extend(
-        &mut self,
-        layer: usize,
-        keys: &Tensor,
-        values: &Tensor,
-    ) -> Result<(Tensor, Tensor)> {
+    pub(super) fn extend(&mut self, layer: usize, keys: &Tensor, values: &Tensor) -> Result<(Tensor, Tensor)> {
         let slot = &mut self.layers[layer];
         let known = slot.as_ref().map_or(0, |known| known.tokens);
         let tokens = known + keys.dim(1)?;
         if layer == 0 {
             self.tokens = tokens;
         }
-        let fits = slot
-            .as_ref()
-            .is_some_and(|known| !known.shared && tokens <= known.keys.dim(1).unwrap_or(0));
+        let fits = slot.as_ref().is_some_and(|known| !known.shared && tokens <= known.keys.dim(1).unwrap_or(0));
         if !fits {
             *slot = Some(KeysValues::grown(slot.as_ref(), keys, tokens)?);
         }
@@ -77,10 +60,7 @@ impl Cache {
         buffers.keys.slice_set(&keys.contiguous()?, 1, known)?;
         buffers.values.slice_set(&values.contiguous()?, 1, known)?;
         buffers.tokens = tokens;
-        Ok((
-            buffers.keys.narrow(1, 0, tokens)?,
-            buffers.values.narrow(1, 0, tokens)?,
-        ))
+        Ok((buffers.keys.narrow(1, 0, tokens)?, buffers.values.narrow(1, 0, tokens)?))
     }
 }
 
@@ -91,17 +71,10 @@ impl KeysValues {
         // A quarter more, so that writing token by token copies seldom.
         let capacity = (tokens + tokens / 4).next_multiple_of(STEP_TOKENS);
         let empty = || Tensor::zeros((heads, capacity, size), DType::F32, &Device::Cpu);
-        let new = Self {
-            keys: empty()?,
-            values: empty()?,
-            tokens,
-            shared: false,
-        };
+        let new = Self { keys: empty()?, values: empty()?, tokens, shared: false };
         if let Some(old) = old {
-            new.keys
-                .slice_set(&old.keys.narrow(1, 0, old.tokens)?.contiguous()?, 1, 0)?;
-            new.values
-                .slice_set(&old.values.narrow(1, 0, old.tokens)?.contiguous()?, 1, 0)?;
+            new.keys.slice_set(&old.keys.narrow(1, 0, old.tokens)?.contiguous()?, 1, 0)?;
+            new.values.slice_set(&old.values.narrow(1, 0, old.tokens)?.contiguous()?, 1, 0)?;
         }
         Ok(new)
     }

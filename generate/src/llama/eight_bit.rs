@@ -62,59 +62,47 @@ impl EightBit {
         let share = share.next_multiple_of(SHARE_ROWS);
         let arch = pulp::Arch::new();
         let work = products.par_chunks_mut(share * self.outputs);
-        work.zip(rows.par_chunks(share * self.inputs))
-            .for_each(|(products, rows)| {
-                let mut floats = vec![[0.0; WIDTH]; self.inputs];
-                for (index, panel) in self.panels.iter().enumerate() {
-                    arch.dispatch(Product {
-                        panel,
-                        floats: &mut floats,
-                        rows,
-                        outputs: self.outputs,
-                        first: index * WIDTH,
-                        products,
-                    });
-                }
-            });
+        work.zip(rows.par_chunks(share * self.inputs)).for_each(|(products, rows)| {
+            let mut floats = vec![[0.0; WIDTH]; self.inputs];
+            for (index, panel) in self.panels.iter().enumerate() {
+                arch.dispatch(Product {
+                    panel,
+                    floats: &mut floats,
+                    rows,
+                    outputs: self.outputs,
+                    first: index * WIDTH,
+                    products,
+                });
+            }
+        });
         products
     }
 
     fn multiply_one(&self, row: &[f32], products: &mut [f32]) {
-        let share = if self.inputs * self.outputs < SHARED_WEIGHTS {
-            self.panels.len()
-        } else {
-            SHARE_PANELS
-        };
+        let share = if self.inputs * self.outputs < SHARED_WEIGHTS { self.panels.len() } else { SHARE_PANELS };
         let arch = pulp::Arch::new();
         let work = products.par_chunks_mut(share * WIDTH);
-        work.zip(self.panels.par_chunks(share))
-            .for_each(|(products, panels)| {
-                for (panel, products) in panels.iter().zip(products.chunks_mut(WIDTH)) {
-                    let all = arch.dispatch(OneRow { panel, row });
-                    products.copy_from_slice(&all[..products.len()]);
-                }
-            });
+        work.zip(self.panels.par_chunks(share)).for_each(|(products, panels)| {
+            for (panel, products) in panels.iter().zip(products.chunks_mut(WIDTH)) {
+                let all = arch.dispatch(OneRow { panel, row });
+                products.copy_from_slice(&all[..products.len()]);
+            }
+        });
     }
 }
 
 impl Panel {
     /// From up to `WIDTH` rows of `(outputs, inputs)`.
     fn from_rows(rows: &[f32], inputs: usize) -> Self {
-        let mut panel = Self {
-            weights: vec![[0; WIDTH]; inputs],
-            scales: vec![[0.0; WIDTH]; inputs / BLOCK],
-        };
+        let mut panel = Self { weights: vec![[0; WIDTH]; inputs], scales: vec![[0.0; WIDTH]; inputs / BLOCK] };
         for (output, row) in rows.chunks_exact(inputs).enumerate() {
             for (block, floats) in row.chunks_exact(BLOCK).enumerate() {
-                let furthest = floats
-                    .iter()
-                    .fold(0.0_f32, |most, value| most.max(value.abs()));
+                let furthest = floats.iter().fold(0.0_f32, |most, value| most.max(value.abs()));
                 let scale = furthest / 127.0;
                 let inverse = if scale > 0.0 { 1.0 / scale } else { 0.0 };
                 panel.scales[block][output] = scale;
                 for (at, value) in floats.iter().enumerate() {
-                    panel.weights[block * BLOCK + at][output] =
-                        (value * inverse).round_ties_even() as i8;
+                    panel.weights[block * BLOCK + at][output] = (value * inverse).round_ties_even() as i8;
                 }
             }
         }
@@ -134,9 +122,8 @@ mod tests {
         let row = |output: usize| {
             let (panel, column) = (&matrix.panels[output / WIDTH], output % WIDTH);
             let weights = panel.weights.iter().enumerate();
-            let weights = weights.map(|(input, weights)| {
-                f64::from(weights[column]) * f64::from(panel.scales[input / BLOCK][column])
-            });
+            let weights = weights
+                .map(|(input, weights)| f64::from(weights[column]) * f64::from(panel.scales[input / BLOCK][column]));
             weights.collect()
         };
         (0..matrix.outputs()).map(row).collect()
@@ -188,9 +175,9 @@ mod tests {
     #[test]
     fn eight_bit_floats_are_kept_exactly() {
         let blocks = [[3.968_75_f32; 1].as_slice(); 4].concat();
-        let floats = blocks.iter().flat_map(|first| {
-            std::iter::once(*first).chain((1..32).map(|weight| weight as f32 * -0.031_25))
-        });
+        let floats = blocks
+            .iter()
+            .flat_map(|first| std::iter::once(*first).chain((1..32).map(|weight| weight as f32 * -0.031_25)));
         let floats = floats.collect::<Vec<_>>();
         let kept = unpacked(&EightBit::from_floats(&floats, 64).unwrap());
         for (float, kept) in floats.iter().zip(kept.iter().flatten()) {

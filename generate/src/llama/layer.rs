@@ -45,20 +45,9 @@ impl Positions {
 
 fn causal_mask(known: usize, new: usize) -> Result<Tensor> {
     let all = known + new;
-    let mask = (0..new).flat_map(|row| {
-        (0..all).map(move |column| {
-            if column <= known + row {
-                0.0_f32
-            } else {
-                f32::NEG_INFINITY
-            }
-        })
-    });
-    Ok(Tensor::from_vec(
-        mask.collect::<Vec<_>>(),
-        (new, all),
-        &Device::Cpu,
-    )?)
+    let mask = (0..new)
+        .flat_map(|row| (0..all).map(move |column| if column <= known + row { 0.0_f32 } else { f32::NEG_INFINITY }));
+    Ok(Tensor::from_vec(mask.collect::<Vec<_>>(), (new, all), &Device::Cpu)?)
 }
 
 pub(super) struct Layer {
@@ -121,11 +110,7 @@ impl Layer {
         let values = split_heads(&self.value.forward(rows)?, shape.key_heads)?;
         // The file's queries and keys are permuted for rotation of neighbouring pairs.
         let rotate = |heads: &Tensor| -> Result<Tensor> {
-            let rotated = rope_i(
-                &heads.unsqueeze(0)?.contiguous()?,
-                &positions.cosines,
-                &positions.sines,
-            )?;
+            let rotated = rope_i(&heads.unsqueeze(0)?.contiguous()?, &positions.cosines, &positions.sines)?;
             Ok(rotated.squeeze(0)?)
         };
         let (queries, keys) = (rotate(&queries)?, rotate(&keys)?);
@@ -135,13 +120,7 @@ impl Layer {
             let new = sequence.tokens.len();
             let own = |heads: &Tensor| heads.narrow(1, start, new);
             let (keys, values) = sequence.cache.extend(index, &own(&keys)?, &own(&values)?)?;
-            attended.push(attend_one(
-                shape,
-                &own(&queries)?,
-                &keys,
-                &values,
-                mask.as_ref(),
-            )?);
+            attended.push(attend_one(shape, &own(&queries)?, &keys, &values, mask.as_ref())?);
             start += new;
         }
         Ok(Tensor::cat(&attended, 0)?)
@@ -151,9 +130,7 @@ impl Layer {
 /// `(rows, heads × size)` to `(heads, rows, size)`.
 fn split_heads(rows: &Tensor, heads: usize) -> Result<Tensor> {
     let (count, width) = rows.dims2()?;
-    Ok(rows
-        .reshape((count, heads, width / heads))?
-        .transpose(0, 1)?)
+    Ok(rows.reshape((count, heads, width / heads))?.transpose(0, 1)?)
 }
 
 /// Queries `(heads, new, size)`, keys and values `(key heads, all, size)`, to `(new, heads × size)`.
@@ -167,21 +144,15 @@ fn attend_one(
     let (heads, new, size) = queries.dims3()?;
     let (key_heads, all, group) = (shape.key_heads, keys.dim(1)?, heads / shape.key_heads);
     // The query heads that share a key head are one matrix, so keys are never repeated.
-    let queries = queries
-        .contiguous()?
-        .reshape((key_heads, group * new, size))?;
+    let queries = queries.contiguous()?.reshape((key_heads, group * new, size))?;
     let scores = (queries.matmul(&keys.transpose(1, 2)?)? / (size as f64).sqrt())?;
     let scores = match mask {
-        Some(mask) => scores
-            .reshape((key_heads, group, new, all))?
-            .broadcast_add(mask)?
-            .reshape((key_heads, group * new, all))?,
+        Some(mask) => {
+            scores.reshape((key_heads, group, new, all))?.broadcast_add(mask)?.reshape((key_heads, group * new, all))?
+        }
         None => scores,
     };
     let weights = softmax_last_dim(&scores)?;
     let attended = weights.matmul(values)?.reshape((heads, new, size))?;
-    Ok(attended
-        .transpose(0, 1)?
-        .contiguous()?
-        .flatten_from(D::Minus2)?)
+    Ok(attended.transpose(0, 1)?.contiguous()?.flatten_from(D::Minus2)?)
 }

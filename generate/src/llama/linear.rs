@@ -22,11 +22,7 @@ impl Linear {
     /// From `(outputs, inputs)`; where `exact`, shares its memory.
     pub(super) fn from_weight(weight: &Tensor, exact: bool) -> Result<Self> {
         let (_, inputs) = weight.dims2()?;
-        let bytes = if exact {
-            None
-        } else {
-            EightBit::from_floats(&weight.flatten_all()?.to_vec1::<f32>()?, inputs)
-        };
+        let bytes = if exact { None } else { EightBit::from_floats(&weight.flatten_all()?.to_vec1::<f32>()?, inputs) };
         Ok(match bytes {
             Some(bytes) => Self::Bytes(bytes),
             None => Self::Floats(weight.t()?),

@@ -168,8 +168,7 @@ fn tile<S: Simd, const ROWS: usize, const VECTORS: usize>(
             for row in 0..ROWS {
                 let value = simd.splat_f32s(values[row][input]);
                 for vector in 0..VECTORS {
-                    sums[row][vector] =
-                        simd.mul_add_e_f32s(value, weights[vector], sums[row][vector]);
+                    sums[row][vector] = simd.mul_add_e_f32s(value, weights[vector], sums[row][vector]);
                 }
             }
         }

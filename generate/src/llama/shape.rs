@@ -38,11 +38,8 @@ impl Shape {
             }
         };
         let heads = count("llama.attention.head_count")?;
-        let key_heads = if file.has("llama.attention.head_count_kv") {
-            count("llama.attention.head_count_kv")?
-        } else {
-            heads
-        };
+        let key_heads =
+            if file.has("llama.attention.head_count_kv") { count("llama.attention.head_count_kv")? } else { heads };
         let hidden = count("llama.embedding_length")?;
         if !hidden.is_multiple_of(heads) || !(hidden / heads).is_multiple_of(2) {
             let reason = format!("{heads} heads do not divide {hidden} into even parts");
@@ -52,11 +49,7 @@ impl Shape {
             let reason = format!("{key_heads} does not divide {heads} heads");
             return Err(file.damaged("llama.attention.head_count_kv", reason));
         }
-        let rope_base = if file.has("llama.rope.freq_base") {
-            file.number("llama.rope.freq_base")?
-        } else {
-            10_000.0
-        };
+        let rope_base = if file.has("llama.rope.freq_base") { file.number("llama.rope.freq_base")? } else { 10_000.0 };
         let shape = Self {
             layers: count("llama.block_count")?,
             hidden,
@@ -77,20 +70,13 @@ impl Shape {
     fn refuse_unread(&self, file: &Gguf) -> Result<()> {
         let key = "llama.rope.dimension_count";
         if file.has(key) && file.count(key)? != self.head_size {
-            return Err(file.damaged(
-                key,
-                format!("only {} (the head size) can be read", self.head_size),
-            ));
+            return Err(file.damaged(key, format!("only {} (the head size) can be read", self.head_size)));
         }
         let key = "llama.rope.scaling.type";
         if file.has(key) && file.text(key)? != "none" {
             return Err(file.damaged(key, "scaled positions cannot be read"));
         }
-        for name in [
-            "rope_freqs.weight",
-            "blk.0.attn_q.bias",
-            "blk.0.ffn_gate_inp.weight",
-        ] {
+        for name in ["rope_freqs.weight", "blk.0.attn_q.bias", "blk.0.ffn_gate_inp.weight"] {
             if file.has_tensor(name) {
                 return Err(file.damaged(name, "this variant of the architecture cannot be read"));
             }

@@ -1,11 +1,10 @@
 //! The inside of a cell.
 
-use std::io::{Read, Write as _};
+use std::io::{Read as _, Write as _};
 use std::process::ExitCode;
 
-use rustix::process::{Resource, Rlimit, setrlimit};
-
-use super::{Answer, Order};
+use super::confine::confine;
+use super::{Answer, MAX_ANSWER_BYTES, Order};
 use crate::error::ParseError;
 use crate::limits::Limits;
 use crate::parse::parse;
@@ -13,22 +12,28 @@ use crate::parse::parse;
 /// Parsers of nested formats recurse; what is deeper than this ends the cell.
 const STACK_BYTES: usize = 64 << 20;
 
+/// What turns a file into a document, as [`parse`] does.
+pub type Parser = fn(&[u8], Option<&str>, &Limits) -> Answer;
+
 /// Reads an order and a file from stdin, parses, and writes the answer to stdout.
 pub fn child_main() -> ExitCode {
-    let answer = std::thread::Builder::new().stack_size(STACK_BYTES).spawn(work).map(std::thread::JoinHandle::join);
-    let answer = match answer {
-        Ok(Ok(answer)) => answer,
-        Ok(Err(_)) => Err(ParseError::Crashed { reason: "the parser panicked".into() }),
-        Err(error) => Err(ParseError::Io { message: error.to_string() }),
-    };
-    let Ok(bytes) = serde_json::to_vec(&answer) else { return ExitCode::FAILURE };
-    match std::io::stdout().write_all(&bytes) {
+    child_main_with(parse)
+}
+
+/// A cell around another parser. Tests of the cell use one that misbehaves when told to.
+pub fn child_main_with(parser: Parser) -> ExitCode {
+    // The message of a panic can hold text of the document, and what a cell says goes into the log.
+    std::panic::set_hook(Box::new(|panic| match panic.location() {
+        Some(place) => eprintln!("panicked at {place}"),
+        None => eprintln!("panicked"),
+    }));
+    match write(&work(parser)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(_) => ExitCode::FAILURE,
     }
 }
 
-fn work() -> Answer {
+fn work(parser: Parser) -> Answer {
     let broken = |error: std::io::Error| ParseError::Io { message: error.to_string() };
     let mut stdin = std::io::stdin().lock();
     let mut length = [0; 4];
@@ -36,22 +41,21 @@ fn work() -> Answer {
     let mut head = vec![0; u32::from_le_bytes(length) as usize];
     stdin.read_exact(&mut head).map_err(broken)?;
     let order: Order = serde_json::from_slice(&head).map_err(|error| ParseError::Io { message: error.to_string() })?;
+    // Before the file: what it costs to hold it counts, and no byte of it meets a process that is free.
     confine(&order.limits);
     let mut bytes = Vec::new();
     stdin.take(order.limits.max_bytes + 1).read_to_end(&mut bytes).map_err(broken)?;
-    parse(&bytes, order.file_name.as_deref(), &order.limits)
+    let thread = std::thread::Builder::new()
+        .stack_size(STACK_BYTES)
+        .spawn(move || parser(&bytes, order.file_name.as_deref(), &order.limits))
+        .map_err(broken)?;
+    thread.join().unwrap_or_else(|_| Err(ParseError::Crashed { reason: "the parser panicked".into() }))
 }
 
-/// Takes away what a parser does not need. What the system refuses to limit stays unlimited: the parent
-/// still watches the clock.
-fn confine(limits: &Limits) {
-    let limit = |resource, soft: u64, hard: u64| {
-        let _ = setrlimit(resource, Rlimit { current: Some(soft), maximum: Some(hard) });
-    };
-    limit(Resource::As, limits.max_memory_bytes, limits.max_memory_bytes);
-    limit(Resource::Cpu, limits.max_cpu_seconds, limits.max_cpu_seconds + 1);
-    limit(Resource::Core, 0, 0);
-    // No new files, no new connections, no new processes: only the pipes that are open.
-    limit(Resource::Nofile, 0, 0);
-    limit(Resource::Fsize, 0, 0);
+fn write(answer: &Answer) -> std::io::Result<()> {
+    let mut bytes = serde_json::to_vec(answer)?;
+    if bytes.len() as u64 > MAX_ANSWER_BYTES {
+        bytes = serde_json::to_vec(&Answer::Err(ParseError::limit("bytes of extracted content", MAX_ANSWER_BYTES)))?;
+    }
+    std::io::stdout().write_all(&bytes)
 }

@@ -1,91 +1,53 @@
-//! The body of a part: paragraphs and tables, in order.
+//! The body of a document: paragraphs and tables, in order.
 
-use quick_xml::Reader;
-use quick_xml::events::{BytesStart, Event};
+use quick_xml::events::BytesStart;
 
-use super::damaged;
-use super::styles::{Styles, attribute};
+use super::notes::Notes;
+use super::numbering::{Numbering, NumberingReference};
+use super::styles::{Role, Styles, outline};
+use super::walk::{Visitor, attribute};
 use crate::blocks::BlockBuilder;
 use crate::document::BlockKind;
-use crate::error::ParseError;
-use crate::limits::Limits;
 
-/// Their content is not text of the document: deletions, field codes, and the older copy of a text box.
-const SKIPPED: &[&str] = &["del", "moveFrom", "instrText", "delText", "Fallback"];
-
-/// Appends the blocks of a part.
-pub(super) fn read(xml: &str, styles: &Styles, limits: &Limits, builder: &mut BlockBuilder) -> Result<(), ParseError> {
-    let mut reader = Reader::from_str(xml);
-    let mut body = Body { styles, builder, text: String::new(), kind: BlockKind::Paragraph, tables: Vec::new(), in_text: false };
-    let max_depth = limits.max_nesting as usize * 4;
-    let (mut depth, mut skipped_at) = (0_usize, None);
-    loop {
-        match reader.read_event().map_err(damaged)? {
-            Event::Start(element) => {
-                depth += 1;
-                if depth > max_depth {
-                    return Err(ParseError::limit("nested elements", max_depth as u64));
-                }
-                if skipped_at.is_none() {
-                    if SKIPPED.contains(&element.local_name().as_ref()) {
-                        skipped_at = Some(depth);
-                    } else {
-                        body.start(&element);
-                    }
-                }
-            }
-            Event::Empty(element) if skipped_at.is_none() => {
-                body.start(&element);
-                body.end(element.local_name().as_ref());
-            }
-            Event::End(element) => {
-                if skipped_at == Some(depth) {
-                    skipped_at = None;
-                } else if skipped_at.is_none() {
-                    body.end(element.local_name().as_ref());
-                }
-                depth = depth.saturating_sub(1);
-            }
-            Event::Text(text) if skipped_at.is_none() && body.in_text => {
-                body.text.push_str(&text);
-            }
-            Event::GeneralRef(reference) if skipped_at.is_none() && body.in_text => {
-                body.text.extend(character(&reference));
-            }
-            Event::Eof => return Ok(()),
-            _ => {}
-        }
-    }
+/// What the other parts say about the body.
+#[derive(Debug, Default)]
+pub(super) struct Parts {
+    pub(super) styles: Styles,
+    pub(super) numbering: Numbering,
+    pub(super) footnotes: Notes,
+    pub(super) endnotes: Notes,
 }
 
-/// The five predefined entities and numbers; no others exist here.
-fn character(reference: &str) -> Option<char> {
-    match reference {
-        "amp" => Some('&'),
-        "lt" => Some('<'),
-        "gt" => Some('>'),
-        "quot" => Some('"'),
-        "apos" => Some('\''),
-        _ => {
-            let number = reference.strip_prefix('#')?;
-            let code = match number.strip_prefix(['x', 'X']) {
-                Some(hexadecimal) => u32::from_str_radix(hexadecimal, 16).ok()?,
-                None => number.parse().ok()?,
-            };
-            char::from_u32(code)
-        }
-    }
-}
-
-struct Body<'a> {
-    styles: &'a Styles,
+/// Appends the blocks of the body to a builder while it is walked through.
+pub(super) struct Body<'a> {
+    parts: Parts,
     builder: &'a mut BlockBuilder,
-    text: String,
-    kind: BlockKind,
-    /// Open tables, outermost first.
-    tables: Vec<Table>,
+    frame: Frame,
+    /// What surrounds the open text boxes, outermost first.
+    outer: Vec<Frame>,
     /// Inside `w:t`, the only element whose text counts.
     in_text: bool,
+    in_properties: bool,
+    /// Text of the first paragraph in the style for titles.
+    title: Option<String>,
+}
+
+/// A flow of paragraphs: the body's own, or that of a text box, which stands inside a paragraph of another.
+#[derive(Default)]
+struct Frame {
+    paragraph: Paragraph,
+    /// Open tables, outermost first.
+    tables: Vec<Table>,
+    /// Notes of the open paragraph, or of the open table.
+    notes: Vec<String>,
+}
+
+#[derive(Default)]
+struct Paragraph {
+    text: String,
+    style: Option<String>,
+    outline: Option<BlockKind>,
+    numbering: NumberingReference,
 }
 
 #[derive(Default)]
@@ -95,33 +57,114 @@ struct Table {
     cell: String,
 }
 
-impl Body<'_> {
+impl<'a> Body<'a> {
+    pub(super) fn new(parts: Parts, builder: &'a mut BlockBuilder) -> Self {
+        Self {
+            parts,
+            builder,
+            frame: Frame::default(),
+            outer: Vec::new(),
+            in_text: false,
+            in_properties: false,
+            title: None,
+        }
+    }
+
+    pub(super) fn title(self) -> Option<String> {
+        self.title
+    }
+
+    fn property(&mut self, element: &BytesStart<'_>) {
+        let paragraph = &mut self.frame.paragraph;
+        match element.local_name().as_ref() {
+            "pStyle" => paragraph.style = attribute(element, "val"),
+            "outlineLvl" => {
+                paragraph.outline = attribute(element, "val").and_then(|level| level.parse().ok()).map(outline);
+            }
+            name => paragraph.numbering.take(name, element),
+        }
+    }
+
+    fn end_paragraph(&mut self) {
+        let paragraph = std::mem::take(&mut self.frame.paragraph);
+        let style = paragraph.style.as_deref();
+        let of_style = style.map(|id| self.parts.styles.numbering(id)).unwrap_or_default();
+        let numbering = paragraph.numbering.or(&of_style);
+        let text = if numbering.is_list() && !paragraph.text.trim().is_empty() {
+            format!("{} {}", self.parts.numbering.next_label(&numbering), paragraph.text)
+        } else {
+            paragraph.text
+        };
+        if let Some(table) = self.frame.tables.last_mut() {
+            table.cell.push(' ');
+            table.cell.push_str(&text);
+            return;
+        }
+        let role = paragraph.outline.map(Role::Block).or_else(|| style.and_then(|id| self.parts.styles.role(id)));
+        let kind = match role {
+            Some(Role::Contents) => return,
+            Some(Role::Title) => {
+                self.title.get_or_insert_with(|| text.split_whitespace().collect::<Vec<_>>().join(" "));
+                BlockKind::Heading { level: 1 }
+            }
+            Some(Role::Block(kind)) if kind != BlockKind::Paragraph => kind,
+            _ if numbering.is_list() => BlockKind::ListItem,
+            _ => BlockKind::Paragraph,
+        };
+        self.builder.push(kind, &text);
+        self.end_notes();
+    }
+
+    /// A table inside a cell becomes part of that cell's text.
+    fn end_table(&mut self) {
+        let Some(table) = self.frame.tables.pop() else { return };
+        if let Some(outer) = self.frame.tables.last_mut() {
+            outer.cell.push(' ');
+            outer.cell.push_str(&table.rows.join("; "));
+            return;
+        }
+        self.builder.push(BlockKind::Table, &table.rows.join("\n"));
+        self.end_notes();
+    }
+
+    fn end_notes(&mut self) {
+        for note in std::mem::take(&mut self.frame.notes) {
+            self.builder.push(BlockKind::Paragraph, &note);
+        }
+    }
+}
+
+impl Visitor for Body<'_> {
     fn start(&mut self, element: &BytesStart<'_>) {
         match element.local_name().as_ref() {
             "t" => self.in_text = true,
-            "p" => self.kind = BlockKind::Paragraph,
-            "pStyle" => {
-                let level = attribute(element, "val").and_then(|id| self.styles.heading_level(&id));
-                if let Some(level) = level {
-                    self.kind = BlockKind::Heading { level };
-                }
+            "p" => self.frame.paragraph = Paragraph::default(),
+            "pPr" => self.in_properties = true,
+            // Tab stops of the paragraph's properties have the same name as a tab in the text.
+            _ if self.in_properties => self.property(element),
+            "tab" | "ptab" => self.frame.paragraph.text.push('\t'),
+            "br" | "cr" => self.frame.paragraph.text.push('\n'),
+            "noBreakHyphen" => self.frame.paragraph.text.push('-'),
+            "tbl" => self.frame.tables.push(Table::default()),
+            "txbxContent" => self.outer.push(std::mem::take(&mut self.frame)),
+            "footnoteReference" => {
+                let note = attribute(element, "id").and_then(|id| self.parts.footnotes.take(&id));
+                self.frame.notes.extend(note);
             }
-            "numPr" if self.kind == BlockKind::Paragraph => self.kind = BlockKind::ListItem,
-            "tab" | "br" | "cr" => self.text.push(' '),
-            "noBreakHyphen" => self.text.push('-'),
-            "tbl" => self.tables.push(Table::default()),
+            "endnoteReference" => {
+                let note = attribute(element, "id").and_then(|id| self.parts.endnotes.take(&id));
+                self.frame.notes.extend(note);
+            }
             _ => {}
         }
     }
 
     fn end(&mut self, name: &str) {
-        match (name, self.tables.last_mut()) {
+        match (name, self.frame.tables.last_mut()) {
             ("t", _) => self.in_text = false,
-            ("p", Some(table)) => {
-                table.cell.push(' ');
-                table.cell.push_str(&std::mem::take(&mut self.text));
-            }
-            ("p", None) => self.builder.push(self.kind, &std::mem::take(&mut self.text)),
+            ("pPr", _) => self.in_properties = false,
+            ("p", _) => self.end_paragraph(),
+            ("txbxContent", _) => self.frame = self.outer.pop().unwrap_or_default(),
             ("tc", Some(table)) => {
                 let cell = std::mem::take(&mut table.cell);
                 table.cells.push(cell.split_whitespace().collect::<Vec<_>>().join(" "));
@@ -135,15 +178,9 @@ impl Body<'_> {
         }
     }
 
-    /// A table inside a cell becomes part of that cell's text.
-    fn end_table(&mut self) {
-        let Some(table) = self.tables.pop() else { return };
-        match self.tables.last_mut() {
-            Some(outer) => {
-                outer.cell.push(' ');
-                outer.cell.push_str(&table.rows.join("; "));
-            }
-            None => self.builder.push(BlockKind::Table, &table.rows.join("\n")),
+    fn text(&mut self, text: &str) {
+        if self.in_text {
+            self.frame.paragraph.text.push_str(text);
         }
     }
 }

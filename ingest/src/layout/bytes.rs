@@ -18,10 +18,7 @@ pub(super) fn encode(layout: &Layout) -> Vec<u8> {
     for line in &layout.lines {
         write_unsigned(&mut bytes, u64::from(line.page));
         write_signed(&mut bytes, i64::from(line.char_start) - previous_end);
-        write_unsigned(
-            &mut bytes,
-            u64::from(line.char_end.saturating_sub(line.char_start)),
-        );
+        write_unsigned(&mut bytes, u64::from(line.char_end.saturating_sub(line.char_start)));
         previous_end = i64::from(line.char_end);
         let top = to_units(line.top);
         write_signed(&mut bytes, top);
@@ -39,16 +36,11 @@ pub(super) fn encode(layout: &Layout) -> Vec<u8> {
 pub(super) fn decode(bytes: &[u8]) -> Result<Layout, LayoutError> {
     let mut reader = Reader { bytes };
     if reader.byte()? != VERSION {
-        return Err(LayoutError {
-            reason: "unknown version",
-        });
+        return Err(LayoutError { reason: "unknown version" });
     }
     let mut layout = Layout::default();
     for _ in 0..reader.unsigned()? {
-        layout.pages.push(PageSize {
-            width: reader.points()?,
-            height: reader.points()?,
-        });
+        layout.pages.push(PageSize { width: reader.points()?, height: reader.points()? });
     }
     let mut previous_end = 0_i64;
     for _ in 0..reader.unsigned()? {
@@ -66,21 +58,12 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Layout, LayoutError> {
             previous_x = previous_x.saturating_add(reader.signed()?);
             x.push(to_points(previous_x));
         }
-        layout.lines.push(LayoutLine {
-            page,
-            char_start,
-            char_end,
-            top: to_points(top),
-            bottom: to_points(bottom),
-            x,
-        });
+        layout.lines.push(LayoutLine { page, char_start, char_end, top: to_points(top), bottom: to_points(bottom), x });
     }
     Ok(layout)
 }
 
-const OUT_OF_RANGE: LayoutError = LayoutError {
-    reason: "number out of range",
-};
+const OUT_OF_RANGE: LayoutError = LayoutError { reason: "number out of range" };
 
 struct Reader<'a> {
     bytes: &'a [u8],
@@ -88,9 +71,7 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn byte(&mut self) -> Result<u8, LayoutError> {
-        let (&byte, rest) = self.bytes.split_first().ok_or(LayoutError {
-            reason: "ends too early",
-        })?;
+        let (&byte, rest) = self.bytes.split_first().ok_or(LayoutError { reason: "ends too early" })?;
         self.bytes = rest;
         Ok(byte)
     }

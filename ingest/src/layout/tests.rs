@@ -2,10 +2,7 @@ use super::{Layout, LayoutLine, PageSize};
 
 fn sample() -> Layout {
     Layout {
-        pages: vec![PageSize {
-            width: 612.0,
-            height: 792.0,
-        }],
+        pages: vec![PageSize { width: 612.0, height: 792.0 }],
         lines: vec![
             LayoutLine {
                 page: 1,
@@ -15,14 +12,7 @@ fn sample() -> Layout {
                 bottom: 20.0,
                 x: vec![50.0, 55.0, 60.0, 65.0, 65.0],
             },
-            LayoutLine {
-                page: 1,
-                char_start: 4,
-                char_end: 6,
-                top: 22.0,
-                bottom: 32.0,
-                x: vec![100.0, 95.0, 90.5],
-            },
+            LayoutLine { page: 1, char_start: 4, char_end: 6, top: 22.0, bottom: 32.0, x: vec![100.0, 95.0, 90.5] },
         ],
     }
 }
@@ -80,10 +70,7 @@ fn vertical_text_is_one_box() {
         bottom: 10.0 * index as f32 + 9.0,
         x: vec![20.0, 30.0],
     };
-    let layout = Layout {
-        pages: Vec::new(),
-        lines: (0..5).map(line).collect(),
-    };
+    let layout = Layout { pages: Vec::new(), lines: (0..5).map(line).collect() };
     let boxes = layout.boxes(1, 4);
     assert_eq!(boxes.len(), 1);
     assert_eq!((boxes[0].y, boxes[0].height), (10.0, 29.0));

@@ -6,8 +6,7 @@ use super::segments::PlacedChar;
 
 /// Joins accents with the letters under them, in place.
 pub(super) fn combine(chars: &mut Vec<PlacedChar>, size: f32) {
-    let needs_work =
-        |placed: &PlacedChar| combining(placed.c).is_some() || is_combining_mark(placed.c);
+    let needs_work = |placed: &PlacedChar| combining(placed.c).is_some() || is_combining_mark(placed.c);
     if !chars.iter().any(needs_work) {
         return;
     }
@@ -41,11 +40,7 @@ pub(super) fn combine(chars: &mut Vec<PlacedChar>, size: f32) {
 fn join(letter: PlacedChar, accent: PlacedChar, size: f32) -> Option<PlacedChar> {
     let mark = combining(accent.c).or_else(|| is_combining_mark(accent.c).then_some(accent.c))?;
     let middle = f32::midpoint(accent.x0, accent.x1);
-    let slack = if is_combining_mark(accent.c) {
-        0.3 * size
-    } else {
-        0.0
-    };
+    let slack = if is_combining_mark(accent.c) { 0.3 * size } else { 0.0 };
     if middle < letter.x0 - slack || middle > letter.x1 + slack {
         return None;
     }
@@ -82,10 +77,7 @@ mod tests {
     use super::{PlacedChar, combine};
 
     fn text(chars: &[(char, f32, f32)]) -> String {
-        let mut placed = chars
-            .iter()
-            .map(|&(c, x0, x1)| PlacedChar { c, x0, x1 })
-            .collect();
+        let mut placed = chars.iter().map(|&(c, x0, x1)| PlacedChar { c, x0, x1 }).collect();
         combine(&mut placed, 10.0);
         placed.iter().map(|placed| placed.c).collect()
     }
@@ -94,19 +86,13 @@ mod tests {
     fn accents_join_the_letter_they_stand_over() {
         assert_eq!(text(&[('´', 0.0, 3.0), ('e', 0.0, 4.0)]), "é");
         assert_eq!(text(&[('e', 0.0, 4.0), ('´', 0.5, 3.5)]), "é");
-        assert_eq!(
-            text(&[('¨', 0.0, 3.0), ('ı', 0.5, 3.0), ('x', 4.0, 8.0)]),
-            "ïx"
-        );
+        assert_eq!(text(&[('¨', 0.0, 3.0), ('ı', 0.5, 3.0), ('x', 4.0, 8.0)]), "ïx");
         assert_eq!(text(&[('a', 0.0, 4.0), ('\u{301}', 4.0, 4.0)]), "á");
     }
 
     #[test]
     fn accents_beside_letters_stay() {
-        assert_eq!(
-            text(&[('2', 0.0, 4.0), ('^', 4.0, 8.0), ('3', 8.0, 12.0)]),
-            "2^3"
-        );
+        assert_eq!(text(&[('2', 0.0, 4.0), ('^', 4.0, 8.0), ('3', 8.0, 12.0)]), "2^3");
         assert_eq!(text(&[('e', 0.0, 4.0), ('°', 9.0, 12.0)]), "e°");
     }
 }

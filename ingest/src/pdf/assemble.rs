@@ -55,13 +55,7 @@ pub(super) fn blocks(mut pages: Vec<(f32, Vec<Region>)>) -> Vec<Block> {
             (None, Shape::Text) => BlockKind::Paragraph,
         };
         let heading_path = path.at(kind, &text);
-        blocks.push(Block {
-            kind,
-            text,
-            heading_path,
-            page: paragraph.lines.first().map(|line| line.page),
-            lines,
-        });
+        blocks.push(Block { kind, text, heading_path, page: paragraph.lines.first().map(|line| line.page), lines });
     }
     blocks
 }
@@ -70,22 +64,15 @@ pub(super) fn blocks(mut pages: Vec<(f32, Vec<Region>)>) -> Vec<Block> {
 /// footnote, a table, a caption or a note in the margin.
 fn interrupted<'a>(paragraphs: &'a mut [Paragraph], next: &Paragraph) -> Option<&'a mut Paragraph> {
     let start = next.lines.first()?;
-    let open = paragraphs
-        .iter_mut()
-        .rev()
-        .take(MAX_INTERRUPTIONS)
-        .find(|paragraph| {
-            paragraph.lines.last().is_some_and(|line| {
-                paragraph.shape != Shape::Table
-                    && line.frame == start.frame
-                    && line.size > 0.94 * start.size
-                    && !is_caption(&paragraph.lines[0].visual_text())
-            })
-        })?;
-    let is_near = open
-        .lines
-        .last()
-        .is_some_and(|line| line.page + 1 >= start.page);
+    let open = paragraphs.iter_mut().rev().take(MAX_INTERRUPTIONS).find(|paragraph| {
+        paragraph.lines.last().is_some_and(|line| {
+            paragraph.shape != Shape::Table
+                && line.frame == start.frame
+                && line.size > 0.94 * start.size
+                && !is_caption(&paragraph.lines[0].visual_text())
+        })
+    })?;
+    let is_near = open.lines.last().is_some_and(|line| line.page + 1 >= start.page);
     (is_near && continues(open, next)).then_some(open)
 }
 
@@ -99,9 +86,8 @@ fn continues(last: &Paragraph, first: &Paragraph) -> bool {
         && end.is_bold == start.is_bold
         && end.is_monospaced == start.is_monospaced
         && end.frame == start.frame;
-    let is_unfinished = end
-        .last_char()
-        .is_some_and(|c| c.is_alphanumeric() || matches!(c, '-' | ',' | '\u{2010}' | ')' | '’'));
+    let is_unfinished =
+        end.last_char().is_some_and(|c| c.is_alphanumeric() || matches!(c, '-' | ',' | '\u{2010}' | ')' | '’'));
     let starts_lower = start.first_char().is_some_and(char::is_lowercase);
     is_text && looks_alike && is_unfinished && (starts_lower || is_broken_off(last, first))
 }
@@ -122,9 +108,7 @@ fn is_broken_off(last: &Paragraph, first: &Paragraph) -> bool {
 
 fn body_is_monospaced(paragraphs: &[Paragraph]) -> bool {
     let lines = || paragraphs.iter().flat_map(|paragraph| &paragraph.lines);
-    let monospaced = lines()
-        .filter(|line: &&TextLine| line.is_monospaced)
-        .count();
+    let monospaced = lines().filter(|line: &&TextLine| line.is_monospaced).count();
     monospaced * 2 > lines().count()
 }
 
@@ -147,10 +131,7 @@ fn is_caption(text: &str) -> bool {
     let label = words.next().unwrap_or_default().to_lowercase();
     let number = words.next().unwrap_or_default();
     LABELS.contains(&label.as_str())
-        && number
-            .chars()
-            .next()
-            .is_some_and(|c| c.is_ascii_digit() || c.is_ascii_uppercase())
+        && number.chars().next().is_some_and(|c| c.is_ascii_digit() || c.is_ascii_uppercase())
         && number.chars().count() <= 6
         && text.chars().count() <= MAX_CAPTION_CHARS
 }

@@ -27,11 +27,7 @@ pub(super) enum Joining {
 }
 
 /// Text and geometry of lines, put together.
-pub(super) fn compose_text(
-    lines: &[TextLine],
-    joining: Joining,
-    words: &Words,
-) -> (String, Vec<Line>) {
+pub(super) fn compose_text(lines: &[TextLine], joining: Joining, words: &Words) -> (String, Vec<Line>) {
     let mut builder = Builder::default();
     for (index, line) in lines.iter().enumerate() {
         if index > 0 {
@@ -81,12 +77,7 @@ struct Builder {
 
 impl Builder {
     fn start_line(&mut self, line: &TextLine) {
-        self.rows.push(Row {
-            page: line.page,
-            frame: line.frame,
-            top: line.top,
-            bottom: line.bottom,
-        });
+        self.rows.push(Row { page: line.page, frame: line.frame, top: line.top, bottom: line.bottom });
     }
 
     fn line(&mut self, line: &TextLine, joining: Joining) {
@@ -98,11 +89,7 @@ impl Builder {
                 if joining == Joining::Cells && segment.x0 - end > 0.5 * line.size {
                     cells.push(std::mem::take(&mut visual));
                 } else {
-                    visual.push(super::segments::PlacedChar {
-                        c: ' ',
-                        x0: end,
-                        x1: segment.x0.max(end),
-                    });
+                    visual.push(super::segments::PlacedChar { c: ' ', x0: end, x1: segment.x0.max(end) });
                 }
             }
             visual.extend_from_slice(&segment.chars);
@@ -172,18 +159,11 @@ impl Builder {
         let end = last.x1;
         let mut dots = 0;
         let mut start = self.chars.len();
-        while let Some(c) = start
-            .checked_sub(1)
-            .and_then(|before| self.chars.get(before))
-        {
+        while let Some(c) = start.checked_sub(1).and_then(|before| self.chars.get(before)) {
             if c.row != row || c.is_right_to_left || !matches!(c.c, '.' | ' ' | LEADER) {
                 break;
             }
-            dots += if c.c == LEADER {
-                LEADER_DOTS
-            } else {
-                usize::from(c.c == '.')
-            };
+            dots += if c.c == LEADER { LEADER_DOTS } else { usize::from(c.c == '.') };
             start -= 1;
         }
         if dots <= LEADER_DOTS {
@@ -225,17 +205,8 @@ impl Builder {
             }
         };
         if let Some(c) = break_char {
-            let edge = if last.is_right_to_left {
-                last.x0
-            } else {
-                last.x1
-            };
-            self.chars.push(Char {
-                c,
-                x0: edge,
-                x1: edge,
-                ..last
-            });
+            let edge = if last.is_right_to_left { last.x0 } else { last.x1 };
+            self.chars.push(Char { c, x0: edge, x1: edge, ..last });
         }
     }
 
@@ -248,14 +219,8 @@ impl Builder {
 
     /// The letters before the hyphen at the end.
     fn last_word(&self) -> String {
-        let mut word: Vec<char> = self
-            .chars
-            .iter()
-            .rev()
-            .skip(1)
-            .map(|c| c.c)
-            .take_while(|c| c.is_alphanumeric() || *c == '-')
-            .collect();
+        let mut word: Vec<char> =
+            self.chars.iter().rev().skip(1).map(|c| c.c).take_while(|c| c.is_alphanumeric() || *c == '-').collect();
         word.reverse();
         word.into_iter().collect()
     }
@@ -268,9 +233,8 @@ impl Builder {
         let mut lines = Vec::new();
         let mut start = 0;
         while start < self.chars.len() {
-            let end = (start + 1..self.chars.len())
-                .find(|&index| !self.continues(start, index))
-                .unwrap_or(self.chars.len());
+            let end =
+                (start + 1..self.chars.len()).find(|&index| !self.continues(start, index)).unwrap_or(self.chars.len());
             lines.push(self.piece(start, end));
             start = end;
         }
@@ -281,11 +245,7 @@ impl Builder {
     fn continues(&self, start: usize, index: usize) -> bool {
         let (before, here) = (&self.chars[index - 1], &self.chars[index]);
         let row = &self.rows[here.row];
-        let jumps_back = if here.is_right_to_left {
-            here.x1 > before.x1 + 1.0
-        } else {
-            here.x0 < before.x0 - 1.0
-        };
+        let jumps_back = if here.is_right_to_left { here.x1 > before.x1 + 1.0 } else { here.x0 < before.x0 - 1.0 };
         before.row == here.row
             && self.chars[start].is_right_to_left == here.is_right_to_left
             && row.frame.is_upright()
@@ -298,46 +258,23 @@ impl Builder {
         let mut x = Vec::with_capacity(chars.len() + 1);
         let (mut top, mut bottom) = (row.top, row.bottom);
         if row.frame.is_upright() {
-            let mut at = if chars[0].is_right_to_left {
-                f32::INFINITY
-            } else {
-                f32::NEG_INFINITY
-            };
+            let mut at = if chars[0].is_right_to_left { f32::INFINITY } else { f32::NEG_INFINITY };
             let ends = chars.iter().map(|c| (c.x0, c.x1));
             let last = chars[chars.len() - 1];
             for (x0, x1) in ends {
-                at = if last.is_right_to_left {
-                    at.min(x1)
-                } else {
-                    at.max(x0)
-                };
+                at = if last.is_right_to_left { at.min(x1) } else { at.max(x0) };
                 x.push(at);
             }
-            x.push(if last.is_right_to_left {
-                at.min(last.x0)
-            } else {
-                at.max(last.x1)
-            });
+            x.push(if last.is_right_to_left { at.min(last.x0) } else { at.max(last.x1) });
         } else {
-            let displayed = row.frame.leave(Rectangle {
-                x0: chars[0].x0,
-                y0: row.top,
-                x1: chars[0].x1,
-                y1: row.bottom,
-            });
+            let displayed =
+                row.frame.leave(Rectangle { x0: chars[0].x0, y0: row.top, x1: chars[0].x1, y1: row.bottom });
             (top, bottom) = (displayed.y0, displayed.y1);
             let is_break = chars[0].x0 >= chars[0].x1;
             let right = if is_break { displayed.x0 } else { displayed.x1 };
             x.extend([displayed.x0, right]);
         }
-        Line {
-            page: row.page,
-            char_start: start as u32,
-            char_end: end as u32,
-            top,
-            bottom,
-            x,
-        }
+        Line { page: row.page, char_start: start as u32, char_end: end as u32, top, bottom, x }
     }
 }
 

@@ -33,18 +33,13 @@ impl Budget {
     }
 
     pub(super) fn operator(&mut self) -> Result<(), ParseError> {
-        self.operators = self
-            .operators
-            .checked_sub(1)
-            .ok_or_else(|| ParseError::limit("drawing operators", MAX_OPERATORS))?;
+        self.operators =
+            self.operators.checked_sub(1).ok_or_else(|| ParseError::limit("drawing operators", MAX_OPERATORS))?;
         Ok(())
     }
 
     pub(super) fn glyph(&mut self) -> Result<(), ParseError> {
-        self.glyphs = self
-            .glyphs
-            .checked_sub(1)
-            .ok_or_else(|| ParseError::limit("characters", MAX_GLYPHS))?;
+        self.glyphs = self.glyphs.checked_sub(1).ok_or_else(|| ParseError::limit("characters", MAX_GLYPHS))?;
         Ok(())
     }
 

@@ -30,11 +30,7 @@ fn cut(segments: Vec<Segment>, depth: usize, regions: &mut Vec<Vec<Segment>>) {
     if segments.is_empty() {
         return;
     }
-    let best = if depth < MAX_DEPTH && segments.len() <= MAX_SEGMENTS {
-        best_cut(&segments)
-    } else {
-        None
-    };
+    let best = if depth < MAX_DEPTH && segments.len() <= MAX_SEGMENTS { best_cut(&segments) } else { None };
     let Some(best) = best else {
         regions.push(segments);
         return;
@@ -86,9 +82,7 @@ fn best_cut(segments: &[Segment]) -> Option<Cut> {
         let strip = (x + 0.2 * size, x + 0.2 * size + MIN_GUTTER * size);
         let mut start = 0;
         for index in 0..=by_height.len() {
-            let crosses = by_height
-                .get(index)
-                .is_none_or(|segment| segment.x0 < strip.1 && segment.x1 > strip.0);
+            let crosses = by_height.get(index).is_none_or(|segment| segment.x0 < strip.1 && segment.x1 > strip.0);
             if !crosses {
                 continue;
             }
@@ -110,8 +104,7 @@ fn middle(segment: &Segment) -> f32 {
 
 /// Is the strip at `x` a gutter between columns of prose in these segments?
 fn judge(free: &[&Segment], x: f32, size: f32) -> Option<Cut> {
-    let (left, right): (Vec<&Segment>, Vec<&Segment>) =
-        free.iter().partition(|segment| segment.x1 <= x + 0.01);
+    let (left, right): (Vec<&Segment>, Vec<&Segment>) = free.iter().partition(|segment| segment.x1 <= x + 0.01);
     let left = Side::of(&left)?;
     let right = Side::of(&right)?;
     let top = left.top.max(right.top);
@@ -123,20 +116,9 @@ fn judge(free: &[&Segment], x: f32, size: f32) -> Option<Cut> {
     let aligned = left
         .rows
         .iter()
-        .filter(|&&base| {
-            base >= top - size
-                && right
-                    .rows
-                    .iter()
-                    .any(|&other| (base - other).abs() < 0.25 * size)
-        })
+        .filter(|&&base| base >= top - size && right.rows.iter().any(|&other| (base - other).abs() < 0.25 * size))
         .count() as f32;
-    let shared_rows = |side: &Side| {
-        side.rows
-            .iter()
-            .filter(|&&base| base >= top && base <= bottom)
-            .count()
-    };
+    let shared_rows = |side: &Side| side.rows.iter().filter(|&&base| base >= top && base <= bottom).count();
     let fewer = shared_rows(&left).min(shared_rows(&right)).max(1) as f32;
     let is_grid = aligned / fewer > ALIGNED_SHARE;
     let short = left.chars_per_segment.min(right.chars_per_segment);
@@ -151,13 +133,7 @@ fn judge(free: &[&Segment], x: f32, size: f32) -> Option<Cut> {
     let first = free.iter().map(|segment| middle(segment));
     let last = first.clone().fold(f32::MIN, f32::max);
     let first = first.fold(f32::MAX, f32::min);
-    Some(Cut {
-        x,
-        slack: 0.01,
-        top: first - 0.01,
-        bottom: last + 0.01,
-        shared_height,
-    })
+    Some(Cut { x, slack: 0.01, top: first - 0.01, bottom: last + 0.01, shared_height })
 }
 
 struct Side {
@@ -176,11 +152,8 @@ impl Side {
         bases.sort_by(f32::total_cmp);
         bases.dedup_by(|next, kept| *next - *kept < 0.5 * first.size);
         let chars: usize = segments.iter().map(|segment| segment.chars.len()).sum();
-        let digits = segments
-            .iter()
-            .flat_map(|segment| &segment.chars)
-            .filter(|placed| placed.c.is_ascii_digit())
-            .count();
+        let digits =
+            segments.iter().flat_map(|segment| &segment.chars).filter(|placed| placed.c.is_ascii_digit()).count();
         Some(Self {
             rows: bases,
             top: segments.iter().map(|s| s.top).fold(f32::MAX, f32::min),

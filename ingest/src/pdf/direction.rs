@@ -13,8 +13,7 @@ pub(super) struct LogicalChar {
 }
 
 pub(super) fn is_right_to_left(c: char) -> bool {
-    matches!(c, '\u{590}'..='\u{8ff}' | '\u{fb1d}'..='\u{fdff}' | '\u{fe70}'..='\u{fefc}')
-        && !is_arabic_digit(c)
+    matches!(c, '\u{590}'..='\u{8ff}' | '\u{fb1d}'..='\u{fdff}' | '\u{fe70}'..='\u{fefc}') && !is_arabic_digit(c)
 }
 
 fn is_arabic_digit(c: char) -> bool {
@@ -54,13 +53,7 @@ pub(super) fn logical(visual: Vec<PlacedChar>) -> Vec<LogicalChar> {
 }
 
 fn as_runs(chars: Vec<PlacedChar>, is_right_to_left: bool) -> Vec<LogicalChar> {
-    chars
-        .into_iter()
-        .map(|placed| LogicalChar {
-            placed,
-            is_right_to_left,
-        })
-        .collect()
+    chars.into_iter().map(|placed| LogicalChar { placed, is_right_to_left }).collect()
 }
 
 /// Turns around each run from one `inside` character to another with no `outside` one between.
@@ -102,11 +95,7 @@ mod tests {
         let placed = visual
             .chars()
             .enumerate()
-            .map(|(index, c)| PlacedChar {
-                c,
-                x0: index as f32,
-                x1: index as f32 + 1.0,
-            })
+            .map(|(index, c)| PlacedChar { c, x0: index as f32, x1: index as f32 + 1.0 })
             .collect();
         logical(placed).iter().map(|c| c.placed.c).collect()
     }
@@ -120,10 +109,7 @@ mod tests {
 
     #[test]
     fn a_hebrew_word_in_a_latin_line() {
-        assert_eq!(
-            reordered("the word םולש means peace"),
-            "the word שלום means peace"
-        );
+        assert_eq!(reordered("the word םולש means peace"), "the word שלום means peace");
         assert_eq!(reordered("plain text"), "plain text");
     }
 }

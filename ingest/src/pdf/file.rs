@@ -15,12 +15,7 @@ const FORMAT: &str = "pdf";
 /// The header may stand behind other bytes; viewers look for it this far.
 const HEADER_WITHIN_BYTES: usize = 1024;
 /// US Letter, for pages that don't say.
-const DEFAULT_BOX: Rectangle = Rectangle {
-    x0: 0.0,
-    y0: 0.0,
-    x1: 612.0,
-    y1: 792.0,
-};
+const DEFAULT_BOX: Rectangle = Rectangle { x0: 0.0, y0: 0.0, x1: 612.0, y1: 792.0 };
 
 pub(super) struct OpenFile {
     pub document: Document,
@@ -43,10 +38,7 @@ pub(super) fn open(bytes: &[u8], limits: &Limits) -> Result<OpenFile, ParseError
         return Err(ParseError::Empty);
     }
     if bytes.len() as u64 > limits.max_bytes {
-        return Err(ParseError::TooLarge {
-            bytes: bytes.len() as u64,
-            max_bytes: limits.max_bytes,
-        });
+        return Err(ParseError::TooLarge { bytes: bytes.len() as u64, max_bytes: limits.max_bytes });
     }
     let head = &bytes[..bytes.len().min(HEADER_WITHIN_BYTES)];
     if !head.windows(5).any(|window| window == b"%PDF-") {
@@ -60,15 +52,9 @@ pub(super) fn open(bytes: &[u8], limits: &Limits) -> Result<OpenFile, ParseError
         Err(error @ (ParseError::Encrypted | ParseError::LimitExceeded { .. })) => Err(error),
         first => {
             let Ok(document) = load(bytes, limits, true) else {
-                return first.map(|document| OpenFile {
-                    document,
-                    repaired: true,
-                });
+                return first.map(|document| OpenFile { document, repaired: true });
             };
-            Ok(OpenFile {
-                document,
-                repaired: true,
-            })
+            Ok(OpenFile { document, repaired: true })
         }
     }
 }
@@ -81,16 +67,15 @@ fn load(bytes: &[u8], limits: &Limits, rebuild: bool) -> Result<Document, ParseE
         force_reconstruct: rebuild,
         ..LoadOptions::default()
     };
-    let document =
-        Document::load_mem_with_options(bytes, options).map_err(|error| match error {
-            lopdf::Error::InvalidPassword
-            | lopdf::Error::Decryption(_)
-            | lopdf::Error::UnsupportedSecurityHandler(_) => ParseError::Encrypted,
-            lopdf::Error::Decompress(lopdf::DecompressError::MemoryLimitExceeded { limit }) => {
-                ParseError::limit("bytes after decompression", limit as u64)
-            }
-            other => ParseError::damaged(FORMAT, other),
-        })?;
+    let document = Document::load_mem_with_options(bytes, options).map_err(|error| match error {
+        lopdf::Error::InvalidPassword | lopdf::Error::Decryption(_) | lopdf::Error::UnsupportedSecurityHandler(_) => {
+            ParseError::Encrypted
+        }
+        lopdf::Error::Decompress(lopdf::DecompressError::MemoryLimitExceeded { limit }) => {
+            ParseError::limit("bytes after decompression", limit as u64)
+        }
+        other => ParseError::damaged(FORMAT, other),
+    })?;
     // Still encrypted: the empty password did not open it.
     if document.is_encrypted() {
         return Err(ParseError::Encrypted);
@@ -104,10 +89,7 @@ fn has_pages(document: &Document) -> bool {
     };
     lookup::dictionary(document, catalog, b"Pages")
         .and_then(|root| lookup::array(document, root, b"Kids"))
-        .is_some_and(|kids| {
-            kids.iter()
-                .any(|kid| lookup::resolve(document, kid).is_some())
-        })
+        .is_some_and(|kids| kids.iter().any(|kid| lookup::resolve(document, kid).is_some()))
 }
 
 /// What a node of the page tree hands down.
@@ -139,14 +121,8 @@ pub(super) fn pages<'a>(
 ) -> Result<Vec<Page<'a>>, ParseError> {
     let mut pages = Vec::new();
     let mut seen: HashSet<ObjectId> = HashSet::new();
-    let root = document
-        .catalog()
-        .ok()
-        .and_then(|catalog| catalog.get(b"Pages").ok());
-    let mut open: Vec<(&Object, Inherited)> = root
-        .map(|root| (root, Inherited::default()))
-        .into_iter()
-        .collect();
+    let root = document.catalog().ok().and_then(|catalog| catalog.get(b"Pages").ok());
+    let mut open: Vec<(&Object, Inherited)> = root.map(|root| (root, Inherited::default())).into_iter().collect();
     while let Some((object, above)) = open.pop() {
         budget.operator()?;
         if let Ok(id) = object.as_reference()
@@ -191,18 +167,10 @@ fn add_page<'a>(
     }
     let is_sane = |area: &Rectangle| area.width() >= 1.0 && area.height() >= 1.0;
     let media_box = inherited.media_box.filter(is_sane).unwrap_or(DEFAULT_BOX);
-    let visible = inherited
-        .crop_box
-        .and_then(|crop_box| crop_box.intersection(&media_box))
-        .filter(is_sane)
-        .unwrap_or(media_box);
+    let visible =
+        inherited.crop_box.and_then(|crop_box| crop_box.intersection(&media_box)).filter(is_sane).unwrap_or(media_box);
     let (size, to_display) = display(visible, inherited.rotation);
-    pages.push(Page {
-        dictionary,
-        resources: inherited.resources,
-        size,
-        to_display,
-    });
+    pages.push(Page { dictionary, resources: inherited.resources, size, to_display });
     Ok(())
 }
 
@@ -220,11 +188,7 @@ fn display(visible: Rectangle, rotation: i64) -> (PageSize, Matrix) {
 }
 
 /// The decoded content of a page, its parts joined.
-pub(super) fn content(
-    document: &Document,
-    page: &Page,
-    budget: &mut Budget,
-) -> Result<Vec<u8>, ParseError> {
+pub(super) fn content(document: &Document, page: &Page, budget: &mut Budget) -> Result<Vec<u8>, ParseError> {
     let Some(contents) = lookup::value(document, page.dictionary, b"Contents") else {
         return Ok(Vec::new());
     };

@@ -24,10 +24,8 @@ struct Look {
 /// Removes furniture from `pages`: the regions of each page, with the page's height.
 pub(super) fn remove(pages: &mut [(f32, Vec<Region>)]) {
     let mut seen: HashMap<Look, usize> = HashMap::new();
-    let candidates: Vec<Vec<(usize, usize, Look)>> = pages
-        .iter()
-        .map(|(height, regions)| edge_lines(*height, regions))
-        .collect();
+    let candidates: Vec<Vec<(usize, usize, Look)>> =
+        pages.iter().map(|(height, regions)| edge_lines(*height, regions)).collect();
     for page in &candidates {
         let mut looks: Vec<&Look> = page.iter().map(|(_, _, look)| look).collect();
         looks.sort_by(|a, b| a.text.cmp(&b.text).then(a.height.cmp(&b.height)));
@@ -56,14 +54,7 @@ pub(super) fn remove(pages: &mut [(f32, Vec<Region>)]) {
 
 /// Heights are rounded, so neighbours count as well.
 fn repetitions(seen: &HashMap<Look, usize>, look: &Look) -> usize {
-    (look.height - 1..=look.height + 1)
-        .filter_map(|height| {
-            seen.get(&Look {
-                height,
-                ..look.clone()
-            })
-        })
-        .sum()
+    (look.height - 1..=look.height + 1).filter_map(|height| seen.get(&Look { height, ..look.clone() })).sum()
 }
 
 /// (region, line, look) of the lines at the top and bottom of a page.
@@ -89,15 +80,7 @@ fn edge_lines(page_height: f32, regions: &[Region]) -> Vec<(usize, usize, Look)>
         }
         let text = alike(&regions[region][line].visual_text());
         let height = (top / SAME_HEIGHT_POINTS).round() as i32;
-        found.push((
-            region,
-            line,
-            Look {
-                text,
-                is_top,
-                height,
-            },
-        ));
+        found.push((region, line, Look { text, is_top, height }));
     }
     found
 }

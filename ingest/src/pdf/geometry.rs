@@ -15,14 +15,7 @@ impl Matrix {
     pub(super) const IDENTITY: Self = Self::new([1.0, 0.0, 0.0, 1.0, 0.0, 0.0]);
 
     pub(super) const fn new(entries: [f32; 6]) -> Self {
-        Self {
-            a: entries[0],
-            b: entries[1],
-            c: entries[2],
-            d: entries[3],
-            e: entries[4],
-            f: entries[5],
-        }
+        Self { a: entries[0], b: entries[1], c: entries[2], d: entries[3], e: entries[4], f: entries[5] }
     }
 
     pub(super) const fn translation(x: f32, y: f32) -> Self {
@@ -42,10 +35,7 @@ impl Matrix {
     }
 
     pub(super) fn point(&self, x: f32, y: f32) -> (f32, f32) {
-        (
-            self.a * x + self.c * y + self.e,
-            self.b * x + self.d * y + self.f,
-        )
+        (self.a * x + self.c * y + self.e, self.b * x + self.d * y + self.f)
     }
 
     /// Directions have no place: the translation does not apply.
@@ -65,12 +55,7 @@ pub(super) struct Rectangle {
 
 impl Rectangle {
     pub(super) fn from_corners([x0, y0, x1, y1]: [f32; 4]) -> Self {
-        Self {
-            x0: x0.min(x1),
-            y0: y0.min(y1),
-            x1: x0.max(x1),
-            y1: y0.max(y1),
-        }
+        Self { x0: x0.min(x1), y0: y0.min(y1), x1: x0.max(x1), y1: y0.max(y1) }
     }
 
     pub(super) fn width(&self) -> f32 {
@@ -110,12 +95,7 @@ impl Rectangle {
     }
 
     fn at((x, y): (f32, f32)) -> Self {
-        Self {
-            x0: x,
-            y0: y,
-            x1: x,
-            y1: y,
-        }
+        Self { x0: x, y0: y, x1: x, y1: y }
     }
 }
 
@@ -135,14 +115,8 @@ impl Frame {
     pub(super) fn of_direction(dx: f32, dy: f32) -> Self {
         let degrees = dy.atan2(dx).to_degrees();
         let quarter = (degrees / 90.0).round() * 90.0;
-        let snapped = if (degrees - quarter).abs() < SNAP_DEGREES {
-            quarter
-        } else {
-            degrees.round()
-        };
-        Self {
-            degrees: (snapped as i32).rem_euclid(360) as u16,
-        }
+        let snapped = if (degrees - quarter).abs() < SNAP_DEGREES { quarter } else { degrees.round() };
+        Self { degrees: (snapped as i32).rem_euclid(360) as u16 }
     }
 
     pub(super) fn is_upright(self) -> bool {
@@ -194,10 +168,7 @@ mod tests {
             let (x, y) = frame.enter(30.0, 40.0);
             let back = frame.leave(Rectangle::from_corners([x, y, x + 5.0, y + 2.0]));
             let corners = [(back.x0, back.y0), (back.x1, back.y1), (back.x0, back.y1)];
-            assert!(
-                corners.contains(&(30.0, 40.0)) || (back.x1, back.y0) == (30.0, 40.0),
-                "{frame:?} {back:?}"
-            );
+            assert!(corners.contains(&(30.0, 40.0)) || (back.x1, back.y0) == (30.0, 40.0), "{frame:?} {back:?}");
         }
     }
 

@@ -48,9 +48,7 @@ pub(super) struct Placement<'a> {
 impl PageGlyphs {
     pub(super) fn text(&self, glyph: &Glyph) -> &str {
         let start = glyph.text_start as usize;
-        self.text
-            .get(start..start + glyph.text_length as usize)
-            .unwrap_or_default()
+        self.text.get(start..start + glyph.text_length as usize).unwrap_or_default()
     }
 
     pub(super) fn is_space(&self, glyph: &Glyph) -> bool {
@@ -78,10 +76,7 @@ impl PageGlyphs {
 
     /// Gives the glyphs from `first` on another text: what the page says that they stand for.
     pub(super) fn replace_text(&mut self, first: usize, text: &str) {
-        let drawn: String = self.glyphs[first..]
-            .iter()
-            .map(|glyph| self.text(glyph))
-            .collect();
+        let drawn: String = self.glyphs[first..].iter().map(|glyph| self.text(glyph)).collect();
         let bare = |text: &str| -> String { text.chars().filter(|c| !c.is_whitespace()).collect() };
         let Some(&start) = self.glyphs.get(first) else {
             return;
@@ -125,8 +120,8 @@ fn place(code: &Code, at: &Placement) -> Option<Glyph> {
     let area = (right.0 * down.1 - right.1 * down.0).abs();
     let size = area / length * at.font.em;
     let (middle_x, middle_y) = (origin_x + advance.0 / 2.0, origin_y + advance.1 / 2.0);
-    let is_on_page = (-1.0..=at.page.width + 1.0).contains(&middle_x)
-        && (-1.0..=at.page.height + 1.0).contains(&middle_y);
+    let is_on_page =
+        (-1.0..=at.page.width + 1.0).contains(&middle_x) && (-1.0..=at.page.height + 1.0).contains(&middle_y);
     let is_sane = size.is_finite() && size > 0.2 && size < 2000.0 && advance.0.is_finite();
     if !is_on_page || !is_sane {
         return None;
@@ -134,11 +129,7 @@ fn place(code: &Code, at: &Placement) -> Option<Glyph> {
     let frame = Frame::of_direction(along.0, along.1);
     let (start, base) = frame.enter(origin_x, origin_y);
     let (end, _) = frame.enter(origin_x + advance.0, origin_y + advance.1);
-    let (above, below) = if is_vertical {
-        (0.5, 0.5)
-    } else {
-        (at.font.ascent, at.font.descent)
-    };
+    let (above, below) = if is_vertical { (0.5, 0.5) } else { (at.font.ascent, at.font.descent) };
     Some(Glyph {
         frame,
         x0: start.min(end),

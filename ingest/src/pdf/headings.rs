@@ -32,10 +32,8 @@ pub(super) fn levels(paragraphs: &[Paragraph]) -> Vec<Option<u8>> {
     let Some(body) = body(paragraphs) else {
         return vec![None; paragraphs.len()];
     };
-    let styles: Vec<Option<Style>> = paragraphs
-        .iter()
-        .map(|paragraph| is_heading(paragraph, body).then(|| style(paragraph)))
-        .collect();
+    let styles: Vec<Option<Style>> =
+        paragraphs.iter().map(|paragraph| is_heading(paragraph, body).then(|| style(paragraph))).collect();
     let mut used: Vec<Style> = styles.iter().flatten().copied().collect();
     used.sort_unstable();
     used.dedup();
@@ -51,48 +49,28 @@ pub(super) fn levels(paragraphs: &[Paragraph]) -> Vec<Option<u8>> {
 
 fn style(paragraph: &Paragraph) -> Style {
     let line = &paragraph.lines[0];
-    Style {
-        half_points: (line.size * 2.0).round() as u32,
-        is_bold: line.is_bold,
-    }
+    Style { half_points: (line.size * 2.0).round() as u32, is_bold: line.is_bold }
 }
 
 /// The style of most characters of running text, or of all where nothing runs.
 fn body(paragraphs: &[Paragraph]) -> Option<Body> {
-    let runs =
-        |paragraph: &&Paragraph| paragraph.shape != Shape::Table && paragraph.lines.len() > 1;
+    let runs = |paragraph: &&Paragraph| paragraph.shape != Shape::Table && paragraph.lines.len() > 1;
     let mut chars: HashMap<Style, usize> = HashMap::new();
     let any_runs = paragraphs.iter().any(|paragraph| runs(&paragraph));
-    for paragraph in paragraphs
-        .iter()
-        .filter(|paragraph| !any_runs || runs(paragraph))
-    {
-        let count: usize = paragraph
-            .lines
-            .iter()
-            .flat_map(|line| &line.segments)
-            .map(|segment| segment.chars.len())
-            .sum();
+    for paragraph in paragraphs.iter().filter(|paragraph| !any_runs || runs(paragraph)) {
+        let count: usize =
+            paragraph.lines.iter().flat_map(|line| &line.segments).map(|segment| segment.chars.len()).sum();
         *chars.entry(style(paragraph)).or_default() += count;
     }
-    let (style, _) = chars
-        .into_iter()
-        .max_by_key(|&(style, count)| (count, style))?;
-    Some(Body {
-        size: style.half_points as f32 / 2.0,
-        is_bold: style.is_bold,
-    })
+    let (style, _) = chars.into_iter().max_by_key(|&(style, count)| (count, style))?;
+    Some(Body { size: style.half_points as f32 / 2.0, is_bold: style.is_bold })
 }
 
 fn is_heading(paragraph: &Paragraph, body: Body) -> bool {
     if paragraph.shape == Shape::Table || paragraph.lines.len() > MAX_LINES {
         return false;
     }
-    let text: Vec<String> = paragraph
-        .lines
-        .iter()
-        .map(super::lines::TextLine::visual_text)
-        .collect();
+    let text: Vec<String> = paragraph.lines.iter().map(super::lines::TextLine::visual_text).collect();
     let text = text.join(" ");
     let text = text.trim();
     let letters = text.chars().filter(|c| c.is_alphabetic()).count();
@@ -123,18 +101,13 @@ fn is_section_number(text: &str) -> bool {
         return false;
     };
     let bare = label.trim_end_matches(['.', ')']);
-    let parts_are_numbers = bare.split('.').all(|part| {
-        !part.is_empty() && part.len() <= 2 && part.chars().all(|c| c.is_ascii_digit())
-    });
+    let parts_are_numbers =
+        bare.split('.').all(|part| !part.is_empty() && part.len() <= 2 && part.chars().all(|c| c.is_ascii_digit()));
     let is_roman = bare.chars().all(|c| "IVX".contains(c)) && label.ends_with('.');
     let is_letter = bare.len() == 1 && bare.chars().all(|c| c.is_ascii_uppercase());
     !bare.is_empty()
         && (parts_are_numbers || is_roman || (is_letter && label.ends_with('.')))
-        && rest
-            .trim_start()
-            .chars()
-            .next()
-            .is_some_and(char::is_uppercase)
+        && rest.trim_start().chars().next().is_some_and(char::is_uppercase)
 }
 
 #[cfg(test)]

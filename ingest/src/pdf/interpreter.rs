@@ -43,18 +43,13 @@ impl<'a> Shared<'a> {
         }
     }
 
-    fn font(
-        &mut self,
-        dictionary: &'a Dictionary,
-        budget: &mut Budget,
-    ) -> Result<usize, ParseError> {
+    fn font(&mut self, dictionary: &'a Dictionary, budget: &mut Budget) -> Result<usize, ParseError> {
         let key = std::ptr::from_ref(dictionary).addr();
         if let Some(&index) = self.font_index.get(&key) {
             return Ok(index);
         }
         let index = self.fonts.len();
-        self.fonts
-            .push(Font::read(self.document, dictionary, budget)?);
+        self.fonts.push(Font::read(self.document, dictionary, budget)?);
         self.font_index.insert(key, index);
         Ok(index)
     }
@@ -93,11 +88,7 @@ pub(super) struct Interpreter<'a, 's> {
 }
 
 impl<'a, 's> Interpreter<'a, 's> {
-    pub(super) fn new(
-        shared: &'s mut Shared<'a>,
-        budget: &'s mut Budget,
-        page: &'s Page<'a>,
-    ) -> Self {
+    pub(super) fn new(shared: &'s mut Shared<'a>, budget: &'s mut Budget, page: &'s Page<'a>) -> Self {
         Self {
             shared,
             budget,
@@ -111,11 +102,7 @@ impl<'a, 's> Interpreter<'a, 's> {
         }
     }
 
-    pub(super) fn run(
-        &mut self,
-        content: &[u8],
-        resources: Option<&'a Dictionary>,
-    ) -> Result<(), ParseError> {
+    pub(super) fn run(&mut self, content: &[u8], resources: Option<&'a Dictionary>) -> Result<(), ParseError> {
         let mut lexer = Lexer::new(content);
         let mut operands = Vec::new();
         while let Some(operator) = lexer.next_operator(&mut operands) {
@@ -126,11 +113,7 @@ impl<'a, 's> Interpreter<'a, 's> {
     }
 
     /// Draws a form outside of the page's content, from a fresh state: an annotation.
-    pub(super) fn run_annotation(
-        &mut self,
-        object: &'a Object,
-        to_page: &Matrix,
-    ) -> Result<(), ParseError> {
+    pub(super) fn run_annotation(&mut self, object: &'a Object, to_page: &Matrix) -> Result<(), ParseError> {
         self.states = StateStack::new(to_page.then(&self.page.to_display));
         self.marks = Marks::default();
         self.draw_form(object, None)
@@ -162,13 +145,9 @@ impl<'a, 's> Interpreter<'a, 's> {
                 }
             }
             b"gs" => self.external_state(operands, resources)?,
-            b"BMC" | b"BDC" => self.marks.begin(
-                self.shared.document,
-                operands,
-                resources,
-                &self.shared.layers,
-                &self.glyphs,
-            ),
+            b"BMC" | b"BDC" => {
+                self.marks.begin(self.shared.document, operands, resources, &self.shared.layers, &self.glyphs)
+            }
             b"EMC" => self.marks.end(&mut self.glyphs),
             _ => self.execute_text(operator, operands, resources)?,
         }
@@ -234,14 +213,12 @@ impl<'a, 's> Interpreter<'a, 's> {
         resources: Option<&'a Dictionary>,
     ) -> Result<(), ParseError> {
         let document = self.shared.document;
-        let dictionary = [resources, self.page.resources]
-            .into_iter()
-            .flatten()
-            .zip(std::iter::repeat(name))
-            .find_map(|(found, name)| {
+        let dictionary = [resources, self.page.resources].into_iter().flatten().zip(std::iter::repeat(name)).find_map(
+            |(found, name)| {
                 let fonts = lookup::dictionary(document, found, b"Font")?;
                 lookup::dictionary(document, fonts, name?)
-            });
+            },
+        );
         let font = match dictionary {
             Some(dictionary) => Some(self.shared.font(dictionary, self.budget)?),
             None => None,
@@ -254,11 +231,7 @@ impl<'a, 's> Interpreter<'a, 's> {
         Ok(())
     }
 
-    fn external_state(
-        &mut self,
-        operands: &[Operand],
-        resources: Option<&'a Dictionary>,
-    ) -> Result<(), ParseError> {
+    fn external_state(&mut self, operands: &[Operand], resources: Option<&'a Dictionary>) -> Result<(), ParseError> {
         let document = self.shared.document;
         let font = resources
             .and_then(|found| lookup::dictionary(document, found, b"ExtGState"))
@@ -285,9 +258,7 @@ impl<'a, 's> Interpreter<'a, 's> {
                 Operand::Number(thousandths) => {
                     let state = self.states.current();
                     let amount = -thousandths / 1000.0 * state.font_size;
-                    let is_vertical = state
-                        .font
-                        .is_some_and(|font| self.shared.fonts[font].is_vertical());
+                    let is_vertical = state.font.is_some_and(|font| self.shared.fonts[font].is_vertical());
                     if is_vertical {
                         self.text.advance(0.0, amount);
                     } else {
@@ -302,10 +273,7 @@ impl<'a, 's> Interpreter<'a, 's> {
 
     fn show(&mut self, mut bytes: &[u8]) -> Result<(), ParseError> {
         let state = *self.states.current();
-        let Some(font) = state
-            .font
-            .and_then(|index| self.shared.fonts.get_mut(index))
-        else {
+        let Some(font) = state.font.and_then(|index| self.shared.fonts.get_mut(index)) else {
             return Ok(());
         };
         let is_vertical = font.is_vertical();
@@ -317,23 +285,13 @@ impl<'a, 's> Interpreter<'a, 's> {
             bytes = bytes.get(length.max(1)..).unwrap_or_default();
             self.budget.glyph()?;
             if !is_hidden {
-                let matrix = state
-                    .glyph_matrix()
-                    .then(&self.text.current)
-                    .then(&state.to_display);
-                let placement = Placement {
-                    matrix: &matrix,
-                    font,
-                    spacing,
-                    is_artifact,
-                    page: self.page.size,
-                };
+                let matrix = state.glyph_matrix().then(&self.text.current).then(&state.to_display);
+                let placement = Placement { matrix: &matrix, font, spacing, is_artifact, page: self.page.size };
                 self.glyphs.draw(&code, &placement);
             }
             let extra = state.extra_spacing(code.is_single_byte_space);
             if is_vertical {
-                self.text
-                    .advance(0.0, code.vertical_advance * state.font_size + extra);
+                self.text.advance(0.0, code.vertical_advance * state.font_size + extra);
             } else {
                 let advance = code.width * state.font_size + extra;
                 self.text.advance(advance * state.horizontal_scale, 0.0);
@@ -344,23 +302,15 @@ impl<'a, 's> Interpreter<'a, 's> {
 
     /// Draws a form; images draw no text. A form inside itself and nesting beyond the limit draw
     /// nothing.
-    fn draw_form(
-        &mut self,
-        object: &'a Object,
-        outer: Option<&'a Dictionary>,
-    ) -> Result<(), ParseError> {
+    fn draw_form(&mut self, object: &'a Object, outer: Option<&'a Dictionary>) -> Result<(), ParseError> {
         let document = self.shared.document;
         let id = object.as_reference().ok();
         let Some(Object::Stream(stream)) = lookup::resolve(document, object) else {
             return Ok(());
         };
-        let is_form = lookup::name(document, &stream.dict, b"Subtype") == Some(b"Form")
-            || stream.dict.has(b"BBox");
+        let is_form = lookup::name(document, &stream.dict, b"Subtype") == Some(b"Form") || stream.dict.has(b"BBox");
         let is_open = id.is_some_and(|id| self.open_forms.contains(&id));
-        let is_hidden = stream
-            .dict
-            .get(b"OC")
-            .is_ok_and(|layer| self.shared.layers.hides(document, layer));
+        let is_hidden = stream.dict.get(b"OC").is_ok_and(|layer| self.shared.layers.hides(document, layer));
         if !is_form || is_open || is_hidden || !self.budget.may_nest(self.depth) {
             return Ok(());
         }
@@ -390,14 +340,7 @@ impl<'a, 's> Interpreter<'a, 's> {
 impl GraphicsState {
     /// From glyph space at font size 1 to text space.
     fn glyph_matrix(&self) -> Matrix {
-        Matrix::new([
-            self.font_size * self.horizontal_scale,
-            0.0,
-            0.0,
-            self.font_size,
-            0.0,
-            self.rise,
-        ])
+        Matrix::new([self.font_size * self.horizontal_scale, 0.0, 0.0, self.font_size, 0.0, self.rise])
     }
 
     fn extra_spacing(&self, is_space: bool) -> f32 {

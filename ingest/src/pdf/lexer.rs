@@ -138,11 +138,7 @@ impl<'a> Lexer<'a> {
 
     fn regular(&mut self) -> &'a [u8] {
         let start = self.position;
-        while self
-            .bytes
-            .get(self.position)
-            .is_some_and(|&byte| !is_white_space(byte) && !is_delimiter(byte))
-        {
+        while self.bytes.get(self.position).is_some_and(|&byte| !is_white_space(byte) && !is_delimiter(byte)) {
             self.position += 1;
         }
         &self.bytes[start..self.position]
@@ -317,10 +313,7 @@ impl<'a> Lexer<'a> {
             let end = found + 2;
             let is_word = (found == 0 || is_white_space(rest[found - 1]))
                 && rest.get(end).is_none_or(|&byte| is_white_space(byte));
-            let is_text = rest[end..]
-                .iter()
-                .take(12)
-                .all(|&byte| is_white_space(byte) || (0x20..0x7f).contains(&byte));
+            let is_text = rest[end..].iter().take(12).all(|&byte| is_white_space(byte) || (0x20..0x7f).contains(&byte));
             self.position += end;
             if is_word && is_text {
                 return;
@@ -350,10 +343,7 @@ fn is_white_space(byte: u8) -> bool {
 }
 
 fn is_delimiter(byte: u8) -> bool {
-    matches!(
-        byte,
-        b'(' | b')' | b'<' | b'>' | b'[' | b']' | b'{' | b'}' | b'/' | b'%'
-    )
+    matches!(byte, b'(' | b')' | b'<' | b'>' | b'[' | b']' | b'{' | b'}' | b'/' | b'%')
 }
 
 #[cfg(test)]
@@ -365,10 +355,7 @@ mod tests {
         let mut operands = Vec::new();
         let mut found = Vec::new();
         while let Some(operator) = lexer.next_operator(&mut operands) {
-            found.push((
-                String::from_utf8_lossy(operator).into_owned(),
-                operands.clone(),
-            ));
+            found.push((String::from_utf8_lossy(operator).into_owned(), operands.clone()));
         }
         found
     }

@@ -45,20 +45,15 @@ impl TextLine {
             size,
             is_bold: segments.iter().all(|segment| segment.is_bold),
             is_monospaced: segments.iter().all(|segment| segment.is_monospaced),
-            is_right_to_left: direction::is_mostly_right_to_left(
-                segments.iter().flat_map(|segment| &segment.chars),
-            ),
+            is_right_to_left: direction::is_mostly_right_to_left(segments.iter().flat_map(|segment| &segment.chars)),
             segments,
         })
     }
 
     /// Characters in visual order.
     pub(super) fn visual_text(&self) -> String {
-        let texts: Vec<String> = self
-            .segments
-            .iter()
-            .map(|segment| segment.chars.iter().map(|placed| placed.c).collect())
-            .collect();
+        let texts: Vec<String> =
+            self.segments.iter().map(|segment| segment.chars.iter().map(|placed| placed.c).collect()).collect();
         texts.join(" ")
     }
 
@@ -79,27 +74,17 @@ impl TextLine {
 
     /// Where the line begins and ends in reading direction; growing from begin to end.
     pub(super) fn extent(&self) -> (f32, f32) {
-        if self.is_right_to_left {
-            (-self.x1, -self.x0)
-        } else {
-            (self.x0, self.x1)
-        }
+        if self.is_right_to_left { (-self.x1, -self.x0) } else { (self.x0, self.x1) }
     }
 
     /// Width of the first word.
     pub(super) fn first_word_width(&self) -> f32 {
         let is_space = |placed: &&PlacedChar| placed.c == ' ';
         if self.is_right_to_left {
-            let space = self
-                .segments
-                .last()
-                .and_then(|last| last.chars.iter().rev().find(is_space));
+            let space = self.segments.last().and_then(|last| last.chars.iter().rev().find(is_space));
             return self.x1 - space.map_or(self.x0, |space| space.x1);
         }
-        let space = self
-            .segments
-            .first()
-            .and_then(|first| first.chars.iter().find(is_space));
+        let space = self.segments.first().and_then(|first| first.chars.iter().find(is_space));
         space.map_or(self.x1, |space| space.x0) - self.x0
     }
 }
@@ -118,10 +103,8 @@ pub(super) fn read(page: u32, drawn: &PageGlyphs) -> Vec<Region> {
     let mut regions = Vec::new();
     for (frame, glyphs) in frames {
         for region in columns::regions(segments::build(drawn, &glyphs)) {
-            let lines: Region = rows::group(region)
-                .into_iter()
-                .filter_map(|row| TextLine::new(page, frame, row))
-                .collect();
+            let lines: Region =
+                rows::group(region).into_iter().filter_map(|row| TextLine::new(page, frame, row)).collect();
             if !lines.is_empty() {
                 regions.push(lines);
             }
@@ -134,9 +117,5 @@ pub(super) fn read(page: u32, drawn: &PageGlyphs) -> Vec<Region> {
 fn text_glyphs(glyphs: &[Glyph]) -> Vec<Glyph> {
     let artifacts = glyphs.iter().filter(|glyph| glyph.is_artifact).count();
     let trust_marks = artifacts * 2 < glyphs.len();
-    glyphs
-        .iter()
-        .filter(|glyph| !(trust_marks && glyph.is_artifact))
-        .copied()
-        .collect()
+    glyphs.iter().filter(|glyph| !(trust_marks && glyph.is_artifact)).copied().collect()
 }

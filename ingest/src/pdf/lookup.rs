@@ -7,26 +7,14 @@ use super::geometry::{Matrix, Rectangle};
 use crate::error::ParseError;
 
 pub(super) fn resolve<'a>(document: &'a Document, object: &'a Object) -> Option<&'a Object> {
-    document
-        .dereference(object)
-        .ok()
-        .map(|(_, object)| object)
-        .filter(|object| !object.is_null())
+    document.dereference(object).ok().map(|(_, object)| object).filter(|object| !object.is_null())
 }
 
-pub(super) fn value<'a>(
-    document: &'a Document,
-    dictionary: &'a Dictionary,
-    key: &[u8],
-) -> Option<&'a Object> {
+pub(super) fn value<'a>(document: &'a Document, dictionary: &'a Dictionary, key: &[u8]) -> Option<&'a Object> {
     resolve(document, dictionary.get(key).ok()?)
 }
 
-pub(super) fn dictionary<'a>(
-    document: &'a Document,
-    parent: &'a Dictionary,
-    key: &[u8],
-) -> Option<&'a Dictionary> {
+pub(super) fn dictionary<'a>(document: &'a Document, parent: &'a Dictionary, key: &[u8]) -> Option<&'a Dictionary> {
     as_dictionary(value(document, parent, key)?)
 }
 
@@ -39,19 +27,11 @@ pub(super) fn as_dictionary(object: &Object) -> Option<&Dictionary> {
     }
 }
 
-pub(super) fn stream<'a>(
-    document: &'a Document,
-    parent: &'a Dictionary,
-    key: &[u8],
-) -> Option<&'a Stream> {
+pub(super) fn stream<'a>(document: &'a Document, parent: &'a Dictionary, key: &[u8]) -> Option<&'a Stream> {
     value(document, parent, key)?.as_stream().ok()
 }
 
-pub(super) fn name<'a>(
-    document: &'a Document,
-    parent: &'a Dictionary,
-    key: &[u8],
-) -> Option<&'a [u8]> {
+pub(super) fn name<'a>(document: &'a Document, parent: &'a Dictionary, key: &[u8]) -> Option<&'a [u8]> {
     value(document, parent, key)?.as_name().ok()
 }
 
@@ -67,11 +47,7 @@ pub(super) fn as_number(object: &Object) -> Option<f32> {
     object.as_float().ok().filter(|number| number.is_finite())
 }
 
-pub(super) fn array<'a>(
-    document: &'a Document,
-    parent: &'a Dictionary,
-    key: &[u8],
-) -> Option<&'a [Object]> {
+pub(super) fn array<'a>(document: &'a Document, parent: &'a Dictionary, key: &[u8]) -> Option<&'a [Object]> {
     Some(value(document, parent, key)?.as_array().ok()?.as_slice())
 }
 
@@ -106,8 +82,7 @@ pub(super) fn decoded(stream: &Stream, budget: &mut Budget) -> Result<Vec<u8>, P
             Ok(bytes)
         }
         Err(lopdf::Error::Decompress(
-            lopdf::DecompressError::MemoryLimitExceeded { .. }
-            | lopdf::DecompressError::TooManyFilters { .. },
+            lopdf::DecompressError::MemoryLimitExceeded { .. } | lopdf::DecompressError::TooManyFilters { .. },
         )) => Err(budget.stream_too_large()),
         Err(_) => Ok(Vec::new()),
     }
@@ -116,16 +91,10 @@ pub(super) fn decoded(stream: &Stream, budget: &mut Budget) -> Result<Vec<u8>, P
 /// A text string of the file: UTF-16 or UTF-8 by its mark, else `PDFDocEncoding`.
 pub(super) fn text(bytes: &[u8]) -> String {
     if let Some(rest) = bytes.strip_prefix(&[0xfe, 0xff]) {
-        return encoding_rs::UTF_16BE
-            .decode_without_bom_handling(rest)
-            .0
-            .into_owned();
+        return encoding_rs::UTF_16BE.decode_without_bom_handling(rest).0.into_owned();
     }
     if let Some(rest) = bytes.strip_prefix(&[0xff, 0xfe]) {
-        return encoding_rs::UTF_16LE
-            .decode_without_bom_handling(rest)
-            .0
-            .into_owned();
+        return encoding_rs::UTF_16LE.decode_without_bom_handling(rest).0.into_owned();
     }
     if let Some(rest) = bytes.strip_prefix(&[0xef, 0xbb, 0xbf]) {
         return String::from_utf8_lossy(rest).into_owned();
@@ -137,8 +106,8 @@ pub(super) fn text(bytes: &[u8]) -> String {
 fn pdf_doc_char(byte: u8) -> char {
     const ACCENTS: [char; 8] = ['˘', 'ˇ', 'ˆ', '˙', '˝', '˛', '˚', '˜'];
     const PUNCTUATION: [char; 33] = [
-        '•', '†', '‡', '…', '—', '–', 'ƒ', '⁄', '‹', '›', '−', '‰', '„', '“', '”', '‘', '’', '‚',
-        '™', 'ﬁ', 'ﬂ', 'Ł', 'Œ', 'Š', 'Ÿ', 'Ž', 'ı', 'ł', 'œ', 'š', 'ž', '\u{fffd}', '€',
+        '•', '†', '‡', '…', '—', '–', 'ƒ', '⁄', '‹', '›', '−', '‰', '„', '“', '”', '‘', '’', '‚', '™', 'ﬁ', 'ﬂ', 'Ł',
+        'Œ', 'Š', 'Ÿ', 'Ž', 'ı', 'ł', 'œ', 'š', 'ž', '\u{fffd}', '€',
     ];
     match byte {
         0x18..=0x1f => ACCENTS[usize::from(byte - 0x18)],

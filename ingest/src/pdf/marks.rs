@@ -60,18 +60,14 @@ impl Marks {
                     Some(value)
                 };
                 // Forms mark their labels as artifacts too: only headers and footers are meant.
-                mark.is_artifact = tag == Some(b"Artifact")
-                    && entry(b"Type").and_then(Operand::name) == Some(b"Pagination");
-                entry(b"ActualText")
-                    .and_then(Operand::string)
-                    .map(lookup::text)
+                mark.is_artifact =
+                    tag == Some(b"Artifact") && entry(b"Type").and_then(Operand::name) == Some(b"Pagination");
+                entry(b"ActualText").and_then(Operand::string).map(lookup::text)
             }
             Some(Operand::Name(name)) => {
-                let properties = resources
-                    .and_then(|resources| lookup::dictionary(document, resources, b"Properties"));
+                let properties = resources.and_then(|resources| lookup::dictionary(document, resources, b"Properties"));
                 if tag == Some(b"OC")
-                    && let Some(object) =
-                        properties.and_then(|properties| properties.get(name).ok())
+                    && let Some(object) = properties.and_then(|properties| properties.get(name).ok())
                 {
                     mark.is_hidden = layers.hides(document, object);
                 }
@@ -97,10 +93,7 @@ impl Marks {
             self.beyond -= 1;
             return;
         }
-        if let Some(Mark {
-            actual_text: Some((text, first)),
-            ..
-        }) = self.open.pop()
+        if let Some(Mark { actual_text: Some((text, first)), .. }) = self.open.pop()
             && first < glyphs.glyphs.len()
         {
             glyphs.replace_text(first, &text);
@@ -124,10 +117,8 @@ pub(super) struct Layers {
 
 impl Layers {
     pub(super) fn read(document: &Document) -> Self {
-        let properties = document
-            .catalog()
-            .ok()
-            .and_then(|catalog| lookup::dictionary(document, catalog, b"OCProperties"));
+        let properties =
+            document.catalog().ok().and_then(|catalog| lookup::dictionary(document, catalog, b"OCProperties"));
         let Some(properties) = properties else {
             return Self::default();
         };
@@ -160,16 +151,13 @@ impl Layers {
         {
             return true;
         }
-        let Some(members) = lookup::resolve(document, object).and_then(lookup::as_dictionary)
-        else {
+        let Some(members) = lookup::resolve(document, object).and_then(lookup::as_dictionary) else {
             return false;
         };
         match members.get(b"OCGs") {
             Ok(Object::Array(groups)) => {
                 !groups.is_empty()
-                    && groups
-                        .iter()
-                        .all(|group| group.as_reference().is_ok_and(|id| self.off.contains(&id)))
+                    && groups.iter().all(|group| group.as_reference().is_ok_and(|id| self.off.contains(&id)))
             }
             Ok(Object::Reference(id)) => self.off.contains(id),
             _ => false,

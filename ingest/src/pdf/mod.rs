@@ -61,11 +61,7 @@ fn parse_unguarded(bytes: &[u8], limits: &Limits) -> Result<ParsedDocument, Pars
     let mut shared = Shared::new(document);
     let mut warnings = Vec::new();
     if opened.repaired {
-        warnings.push(Warning::new(
-            "repaired_file",
-            "the file is damaged; what could be found in it was read",
-            None,
-        ));
+        warnings.push(Warning::new("repaired_file", "the file is damaged; what could be found in it was read", None));
     }
     let mut drawn: Vec<(f32, Vec<Region>)> = Vec::with_capacity(pages.len());
     let (mut mapped, mut unmapped) = (0_usize, 0_usize);

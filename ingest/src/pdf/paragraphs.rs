@@ -35,9 +35,7 @@ pub(super) fn split(region: Region) -> Vec<Paragraph> {
         let open = paragraphs.last_mut();
         let joins = match &open {
             None => false,
-            Some(open) if is_row || open.shape == Shape::Table => {
-                is_row && open.shape == Shape::Table
-            }
+            Some(open) if is_row || open.shape == Shape::Table => is_row && open.shape == Shape::Table,
             Some(open) => column.continues(open, &line),
         };
         match open {
@@ -88,12 +86,7 @@ impl Column {
         distances.sort_by(f32::total_cmp);
         // A low one: distances inside paragraphs are smaller than those between them.
         let leading = distances.get(distances.len() * 3 / 10).copied();
-        Self {
-            begin,
-            end,
-            leading,
-            size,
-        }
+        Self { begin, end, leading, size }
     }
 
     fn continues(&self, open: &Paragraph, line: &TextLine) -> bool {
@@ -118,12 +111,9 @@ impl Column {
             return true;
         }
         let indent = INDENT * size;
-        let ends_sentence = last.last_char().is_some_and(|c| {
-            matches!(
-                c,
-                '.' | '!' | '?' | '؟' | '。' | ':' | ';' | '»' | '”' | '"' | ')' | '…'
-            )
-        });
+        let ends_sentence = last
+            .last_char()
+            .is_some_and(|c| matches!(c, '.' | '!' | '?' | '؟' | '。' | ':' | ';' | '»' | '”' | '"' | ')' | '…'));
         let ((last_begin, last_end), (begin, end)) = (last.extent(), line.extent());
         let has_room = last_end + line.first_word_width() + 0.3 * size < self.end - 0.5 * size
             && last_end - last_begin < 0.9 * (self.end - self.begin);
@@ -134,10 +124,7 @@ impl Column {
         if starts_lower {
             return true;
         }
-        if open.shape == Shape::ListItem
-            && open.lines.len() == 1
-            && (begin - text_begin(last)).abs() < 0.5 * size
-        {
+        if open.shape == Shape::ListItem && open.lines.len() == 1 && (begin - text_begin(last)).abs() < 0.5 * size {
             return true;
         }
         if is_indented && !is_centred {
@@ -158,11 +145,7 @@ fn text_begin(line: &TextLine) -> f32 {
     let chars = || line.segments.iter().flat_map(|segment| &segment.chars);
     if line.is_right_to_left {
         let before_label = chars().rev().skip_while(|placed| placed.c != ' ');
-        return before_label
-            .skip_while(|placed| placed.c == ' ')
-            .map(|placed| -placed.x1)
-            .next()
-            .unwrap_or(-line.x1);
+        return before_label.skip_while(|placed| placed.c == ' ').map(|placed| -placed.x1).next().unwrap_or(-line.x1);
     }
     let Some(first) = line.segments.first() else {
         return line.x0;
@@ -233,26 +216,10 @@ mod tests {
 
     #[test]
     fn labels_of_list_items() {
-        for text in [
-            "• item",
-            "- item",
-            "1. First",
-            "12) Twelfth",
-            "(a) letter",
-            "b) letter",
-            "(iv) four",
-        ] {
+        for text in ["• item", "- item", "1. First", "12) Twelfth", "(a) letter", "b) letter", "(iv) four"] {
             assert!(list_label(text), "{text}");
         }
-        for text in [
-            "-item",
-            "1.5 million",
-            "2024 was",
-            "A man",
-            "I. Newton said",
-            "e.g. this",
-            "1.",
-        ] {
+        for text in ["-item", "1.5 million", "2024 was", "A man", "I. Newton said", "e.g. this", "1."] {
             assert!(!list_label(text), "{text}");
         }
     }

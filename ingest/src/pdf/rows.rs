@@ -26,9 +26,7 @@ pub(super) fn group<T: Placed>(mut parts: Vec<T>) -> Vec<Vec<T>> {
     let mut sizes: Vec<f32> = parts.iter().map(Placed::size).collect();
     sizes.sort_by(f32::total_cmp);
     let usual = sizes.get(sizes.len() / 2).copied().unwrap_or(0.0);
-    let (small, full): (Vec<T>, Vec<T>) = parts
-        .into_iter()
-        .partition(|part| part.size() < SCRIPT_SIZE * usual);
+    let (small, full): (Vec<T>, Vec<T>) = parts.into_iter().partition(|part| part.size() < SCRIPT_SIZE * usual);
     let mut rows = in_order(full);
     rows.sort_by(|a, b| a.base.total_cmp(&b.base));
     let mut alone = Vec::new();
@@ -42,8 +40,7 @@ pub(super) fn group<T: Placed>(mut parts: Vec<T>) -> Vec<Vec<T>> {
     rows.sort_by(|a, b| a.base.total_cmp(&b.base));
     rows.into_iter()
         .map(|mut row| {
-            row.parts
-                .sort_by(|a, b| a.width().0.total_cmp(&b.width().0));
+            row.parts.sort_by(|a, b| a.width().0.total_cmp(&b.width().0));
             row.parts
         })
         .collect()
@@ -90,13 +87,7 @@ struct Row<T> {
 impl<T: Placed> Row<T> {
     fn new(part: T) -> Self {
         let (top, bottom) = part.height();
-        Self {
-            base: part.base(),
-            top,
-            bottom,
-            size: part.size(),
-            parts: vec![part],
-        }
+        Self { base: part.base(), top, bottom, size: part.size(), parts: vec![part] }
     }
 
     fn distance(&self, part: &T) -> f32 {
@@ -120,8 +111,7 @@ impl<T: Placed> Row<T> {
                 let ((left, right), (from, to)) = (other.width(), part.width());
                 let common = right.min(to) - left.max(from);
                 let apart = (other.base() - part.base()).abs();
-                common > 0.6 * (right - left).min(to - from)
-                    && apart > 0.35 * other.size().min(part.size())
+                common > 0.6 * (right - left).min(to - from) && apart > 0.35 * other.size().min(part.size())
             })
     }
 
@@ -169,10 +159,7 @@ mod tests {
     }
 
     fn names(parts: &[Part]) -> Vec<Vec<&'static str>> {
-        group(parts.to_vec())
-            .iter()
-            .map(|row| row.iter().map(|part| part.0).collect())
-            .collect()
+        group(parts.to_vec()).iter().map(|row| row.iter().map(|part| part.0).collect()).collect()
     }
 
     #[test]
@@ -184,24 +171,13 @@ mod tests {
             Part("sub", 240.0, 101.0, 7.0),
             Part("next", 0.0, 112.0, 10.0),
         ];
-        assert_eq!(
-            names(&parts),
-            [vec!["left", "sup", "right", "sub"], vec!["next"]]
-        );
+        assert_eq!(names(&parts), [vec!["left", "sup", "right", "sub"], vec!["next"]]);
     }
 
     #[test]
     fn columns_with_shifted_lines_do_not_chain() {
-        let parts = [
-            Part("l1", 0.0, 100.0, 10.0),
-            Part("head", 200.0, 104.0, 12.0),
-            Part("l2", 0.0, 112.0, 10.0),
-        ];
+        let parts = [Part("l1", 0.0, 100.0, 10.0), Part("head", 200.0, 104.0, 12.0), Part("l2", 0.0, 112.0, 10.0)];
         let rows = names(&parts);
-        assert!(
-            !rows
-                .iter()
-                .any(|row| row.contains(&"l1") && row.contains(&"l2"))
-        );
+        assert!(!rows.iter().any(|row| row.contains(&"l1") && row.contains(&"l2")));
     }
 }

@@ -94,20 +94,13 @@ pub(super) fn build(page: &PageGlyphs, glyphs: &[Glyph]) -> Vec<Segment> {
         let mut right = f32::NEG_INFINITY;
         for fragment in row {
             let gap = fragment.x0 - right;
-            let size = open.last().map_or(fragment.size, |last: &Fragment| {
-                last.size.max(fragment.size)
-            });
+            let size = open.last().map_or(fragment.size, |last: &Fragment| last.size.max(fragment.size));
             if gap > SEGMENT_GAP * size && !open.is_empty() {
                 segments.extend(segment(page, std::mem::take(&mut open)));
                 right = f32::NEG_INFINITY;
             }
             right = right.max(fragment.x1);
-            if !open
-                .iter()
-                .rev()
-                .take(4)
-                .any(|drawn| is_overprint(page, drawn, &fragment))
-            {
+            if !open.iter().rev().take(4).any(|drawn| is_overprint(page, drawn, &fragment)) {
                 open.push(fragment);
             }
         }
@@ -124,10 +117,7 @@ fn fragments(page: &PageGlyphs, glyphs: &[Glyph]) -> Vec<Fragment> {
             space_before = true;
             continue;
         }
-        let item = Item {
-            glyph: *glyph,
-            space_before: std::mem::take(&mut space_before),
-        };
+        let item = Item { glyph: *glyph, space_before: std::mem::take(&mut space_before) };
         match fragments.last_mut() {
             Some(last) if last.continues_with(glyph) => last.push(item),
             _ => fragments.push(Fragment::new(item)),
@@ -176,19 +166,11 @@ fn is_overprint(page: &PageGlyphs, drawn: &Fragment, again: &Fragment) -> bool {
         && (drawn.x1 - again.x1).abs() < near
         && (drawn.base - again.base).abs() < near
         && drawn.items.len() == again.items.len()
-        && drawn
-            .items
-            .iter()
-            .zip(&again.items)
-            .all(|(a, b)| page.text(&a.glyph) == page.text(&b.glyph))
+        && drawn.items.iter().zip(&again.items).all(|(a, b)| page.text(&a.glyph) == page.text(&b.glyph))
 }
 
 fn segment(page: &PageGlyphs, fragments: Vec<Fragment>) -> Option<Segment> {
-    let main = fragments.iter().max_by(|a, b| {
-        (a.items.len())
-            .cmp(&b.items.len())
-            .then(a.size.total_cmp(&b.size))
-    })?;
+    let main = fragments.iter().max_by(|a, b| (a.items.len()).cmp(&b.items.len()).then(a.size.total_cmp(&b.size)))?;
     let (base, size) = (main.base, main.size);
     let (top, bottom) = (main.top, main.bottom);
     let mut items: Vec<Item> = Vec::new();
@@ -203,11 +185,7 @@ fn segment(page: &PageGlyphs, fragments: Vec<Fragment>) -> Option<Segment> {
         if let Some(last) = previous {
             let gap = glyph.x0 - last.x1;
             if is_space(&last, item, gap, letter_spacing) {
-                chars.push(PlacedChar {
-                    c: ' ',
-                    x0: last.x1,
-                    x1: glyph.x0.max(last.x1),
-                });
+                chars.push(PlacedChar { c: ' ', x0: last.x1, x1: glyph.x0.max(last.x1) });
             }
         }
         push_text(&mut chars, page.text(glyph), glyph);
@@ -236,8 +214,7 @@ fn is_space(last: &Glyph, next: &Item, gap: f32, letter_spacing: f32) -> bool {
     if next.space_before && gap > MIN_DRAWN_SPACE * size {
         return true;
     }
-    let narrowest = (0.5 * last.space_width.min(next.glyph.space_width))
-        .clamp(MIN_SPACE * size, MAX_SPACE * size);
+    let narrowest = (0.5 * last.space_width.min(next.glyph.space_width)).clamp(MIN_SPACE * size, MAX_SPACE * size);
     gap - last.spacing.clamp(0.0, size) > narrowest + letter_spacing
 }
 
@@ -257,11 +234,7 @@ fn letter_spacing(page: &PageGlyphs, items: &[Item]) -> f32 {
     }
     gaps.sort_by(f32::total_cmp);
     let usual = gaps[gaps.len() * 3 / 10];
-    if usual > LETTER_SPACING * items[0].glyph.size {
-        usual
-    } else {
-        0.0
-    }
+    if usual > LETTER_SPACING * items[0].glyph.size { usual } else { 0.0 }
 }
 
 /// The characters of one glyph share its width. Those of a right-to-left ligature stand from right

@@ -40,11 +40,7 @@ impl StateStack {
             leading: 0.0,
             rise: 0.0,
         };
-        Self {
-            states: vec![first],
-            beyond: 0,
-            floor: 1,
-        }
+        Self { states: vec![first], beyond: 0, floor: 1 }
     }
 
     pub(super) fn current(&self) -> &GraphicsState {
@@ -97,10 +93,7 @@ pub(super) struct TextMatrices {
 
 impl Default for TextMatrices {
     fn default() -> Self {
-        Self {
-            current: Matrix::IDENTITY,
-            line: Matrix::IDENTITY,
-        }
+        Self { current: Matrix::IDENTITY, line: Matrix::IDENTITY }
     }
 }
 

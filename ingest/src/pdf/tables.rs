@@ -14,11 +14,7 @@ pub(super) fn rows(lines: &[TextLine]) -> Vec<bool> {
     let mut is_row = vec![false; lines.len()];
     for index in 1..lines.len() {
         let (above, below) = (&lines[index - 1], &lines[index]);
-        if has_cells(above)
-            && has_cells(below)
-            && are_near(above, below, 3.5)
-            && shared_edges(above, below) >= 2
-        {
+        if has_cells(above) && has_cells(below) && are_near(above, below, 3.5) && shared_edges(above, below) >= 2 {
             is_row[index - 1] = true;
             is_row[index] = true;
         }
@@ -64,14 +60,8 @@ fn are_near(above: &TextLine, below: &TextLine, sizes: f32) -> bool {
 }
 
 pub(super) fn has_cells(line: &TextLine) -> bool {
-    let is_label = |index: usize| {
-        line.segments[index].chars.len() <= LABEL_CHARS && !is_number(&line.segments[index])
-    };
-    let gaps = line
-        .segments
-        .windows(2)
-        .filter(|pair| pair[1].x0 - pair[0].x1 > MIN_CELL_GAP * line.size)
-        .count();
+    let is_label = |index: usize| line.segments[index].chars.len() <= LABEL_CHARS && !is_number(&line.segments[index]);
+    let gaps = line.segments.windows(2).filter(|pair| pair[1].x0 - pair[0].x1 > MIN_CELL_GAP * line.size).count();
     match line.segments.len() {
         0 | 1 => false,
         2 => gaps == 1 && !is_label(0),

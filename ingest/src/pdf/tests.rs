@@ -30,11 +30,7 @@ fn check_geometry(document: &ParsedDocument) {
             assert_eq!(line.x.len() as u32, line.char_end - line.char_start + 1);
             assert!(line.top < line.bottom);
             let size = document.page_sizes[line.page as usize - 1];
-            assert!(
-                line.x
-                    .iter()
-                    .all(|&x| (-2.0..=size.width + 2.0).contains(&x))
-            );
+            assert!(line.x.iter().all(|&x| (-2.0..=size.width + 2.0).contains(&x)));
             assert!(line.bottom <= size.height + 10.0 && line.top >= -10.0);
             at = line.char_end;
         }
@@ -83,12 +79,7 @@ fn lines_become_one_paragraph_with_boxes_on_the_words() {
 
 #[test]
 fn two_columns_are_read_one_after_the_other() {
-    let mut content = show(
-        72.0,
-        740.0,
-        20.0,
-        "A title over both columns of the page here",
-    );
+    let mut content = show(72.0, 740.0, 20.0, "A title over both columns of the page here");
     content += &show_lines(72.0, 700.0, 10.0, &PROSE[..6]);
     content += &show_lines(320.0, 700.0, 10.0, &PROSE[6..]);
     let document = parsed(Pdf::page(&content));
@@ -106,8 +97,7 @@ fn ligatures_and_codes_through_to_unicode() {
         1 begincodespacerange <00> <ff> endcodespacerange\n\
         2 beginbfchar <01> <00660066> <02> <0066> endbfchar\n\
         1 beginbfrange <10> <12> <0061> endbfrange endcmap end end";
-    let pdf =
-        Pdf::page("BT /F2 12 Tf 72 700 Td <10021012> Tj 60 0 Td <0110> Tj ET").with_to_unicode(map);
+    let pdf = Pdf::page("BT /F2 12 Tf 72 700 Td <10021012> Tj 60 0 Td <0110> Tj ET").with_to_unicode(map);
     assert_eq!(texts(&parsed(pdf)), ["afac ffa"]);
 }
 
@@ -127,10 +117,8 @@ fn hyphens_at_line_ends_are_undone() {
     let document = parsed(Pdf::page(&show_lines(72.0, 700.0, 12.0, &lines)));
     assert_eq!(
         texts(&document),
-        [
-            "The committee asked for more information about the plan before a well-known expert gave \
-          the well-known answer."
-        ]
+        ["The committee asked for more information about the plan before a well-known expert gave \
+          the well-known answer."]
     );
 }
 
@@ -144,23 +132,14 @@ fn repeated_headers_and_page_numbers_go() {
         pdf.add_page(&content);
     }
     let text = parsed(pdf).text();
-    assert!(
-        !text.contains("Annual report") && !text.contains("Page"),
-        "{text}"
-    );
+    assert!(!text.contains("Annual report") && !text.contains("Page"), "{text}");
     assert!(text.contains("the people who lived"));
 }
 
 #[test]
 fn aligned_cells_are_a_table() {
     let mut content = String::new();
-    for (row, cells) in [
-        ["Town", "Year", "Cost"],
-        ["Lyon", "1999", "18.5"],
-        ["Brest", "2004", "7"],
-    ]
-    .iter()
-    .enumerate()
+    for (row, cells) in [["Town", "Year", "Cost"], ["Lyon", "1999", "18.5"], ["Brest", "2004", "7"]].iter().enumerate()
     {
         for (column, cell) in cells.iter().enumerate() {
             let (x, y) = (72.0 + 100.0 * column as f32, 700.0 - 16.0 * row as f32);
@@ -168,10 +147,7 @@ fn aligned_cells_are_a_table() {
         }
     }
     let document = parsed(Pdf::page(&content));
-    assert_eq!(
-        texts(&document),
-        ["Town | Year | Cost\nLyon | 1999 | 18.5\nBrest | 2004 | 7"]
-    );
+    assert_eq!(texts(&document), ["Town | Year | Cost\nLyon | 1999 | 18.5\nBrest | 2004 | 7"]);
     assert_eq!(document.blocks[0].kind, BlockKind::Table);
 }
 
@@ -183,24 +159,14 @@ fn headings_make_paths() {
     content += &show_lines(72.0, 640.0, 10.0, &PROSE[3..6]);
     let blocks = parsed(Pdf::page(&content)).blocks;
     let kinds: Vec<BlockKind> = blocks.iter().map(|block| block.kind).collect();
-    let (one, two) = (
-        BlockKind::Heading { level: 1 },
-        BlockKind::Heading { level: 2 },
-    );
-    assert_eq!(
-        kinds,
-        [one, BlockKind::Paragraph, two, BlockKind::Paragraph]
-    );
+    let (one, two) = (BlockKind::Heading { level: 1 }, BlockKind::Heading { level: 2 });
+    assert_eq!(kinds, [one, BlockKind::Paragraph, two, BlockKind::Paragraph]);
     assert_eq!(blocks[3].heading_path, ["Terraces", "Walls"]);
 }
 
 #[test]
 fn list_items_are_blocks_of_their_own() {
-    let lines = [
-        "1. First thing to do",
-        "2. Second thing to do",
-        "3. Third thing",
-    ];
+    let lines = ["1. First thing to do", "2. Second thing to do", "3. Third thing"];
     let blocks = parsed(Pdf::page(&show_lines(72.0, 700.0, 12.0, &lines))).blocks;
     assert_eq!(blocks.len(), 3);
     assert!(blocks.iter().all(|block| block.kind == BlockKind::ListItem));
@@ -215,10 +181,7 @@ fn a_rotated_page_is_measured_as_displayed() {
     let size = document.page_sizes[0];
     assert!((size.width - 792.0).abs() < 0.1 && (size.height - 612.0).abs() < 0.1);
     let (x, y, width, height) = box_of(&document, "Turned");
-    assert!(
-        (x - 72.0).abs() < 0.1 && width > height,
-        "{x} {width} {height}"
-    );
+    assert!((x - 72.0).abs() < 0.1 && width > height, "{x} {width} {height}");
     assert!(y < 100.0 && y + height > 100.0, "{y}");
 }
 
@@ -277,11 +240,7 @@ fn paragraphs_go_on_over_pages() {
     pdf.add_page(&show_lines(72.0, 700.0, 12.0, &PROSE[2..4]));
     let document = parsed(pdf);
     assert_eq!(texts(&document), [PROSE[..4].join(" ")]);
-    let pages: Vec<u32> = document.blocks[0]
-        .lines
-        .iter()
-        .map(|line| line.page)
-        .collect();
+    let pages: Vec<u32> = document.blocks[0].lines.iter().map(|line| line.page).collect();
     assert_eq!((pages.first(), pages.last()), (Some(&1), Some(&2)));
     let page = |block: &Block| block.page;
     assert_eq!(page(&document.blocks[0]), Some(1));

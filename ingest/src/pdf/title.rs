@@ -11,11 +11,7 @@ const MAX_CHARS: usize = 300;
 /// Metadata beyond this is not searched for a title.
 const MAX_METADATA_BYTES: usize = 1 << 20;
 
-pub(super) fn find(
-    document: &Document,
-    blocks: &[Block],
-    budget: &mut Budget,
-) -> Result<Option<String>, ParseError> {
+pub(super) fn find(document: &Document, blocks: &[Block], budget: &mut Budget) -> Result<Option<String>, ParseError> {
     if let Some(title) = from_info(document) {
         return Ok(Some(title));
     }
@@ -33,10 +29,7 @@ fn from_info(document: &Document) -> Option<String> {
 
 /// `dc:title` of the XMP packet.
 fn from_metadata(document: &Document, budget: &mut Budget) -> Result<Option<String>, ParseError> {
-    let stream = document
-        .catalog()
-        .ok()
-        .and_then(|catalog| lookup::stream(document, catalog, b"Metadata"));
+    let stream = document.catalog().ok().and_then(|catalog| lookup::stream(document, catalog, b"Metadata"));
     let Some(stream) = stream else {
         return Ok(None);
     };
@@ -52,9 +45,7 @@ fn xmp_title(packet: &str) -> Option<String> {
     let (_, item) = inside.split_once("<rdf:li")?;
     let (_, item) = item.split_once('>')?;
     let (text, _) = item.split_once('<')?;
-    quick_xml::escape::unescape(text)
-        .ok()
-        .map(std::borrow::Cow::into_owned)
+    quick_xml::escape::unescape(text).ok().map(std::borrow::Cow::into_owned)
 }
 
 /// The largest heading on the first page, the first of them.
@@ -70,23 +61,17 @@ fn main_heading(blocks: &[Block]) -> Option<String> {
 
 /// `None` for what programs write without being asked: file names, paths, `Untitled`.
 fn sensible(raw: &str) -> Option<String> {
-    let title: Vec<&str> = raw
-        .split(|c: char| c.is_whitespace() || c.is_control())
-        .filter(|part| !part.is_empty())
-        .collect();
+    let title: Vec<&str> =
+        raw.split(|c: char| c.is_whitespace() || c.is_control()).filter(|part| !part.is_empty()).collect();
     let title = title.join(" ");
     let lower = title.to_lowercase();
-    let is_path = title.contains('\\')
-        || title.starts_with('/')
-        || lower.starts_with("file:")
-        || lower.starts_with("http");
+    let is_path =
+        title.contains('\\') || title.starts_with('/') || lower.starts_with("file:") || lower.starts_with("http");
     let extensions = [
-        ".doc", ".docx", ".pdf", ".tex", ".dvi", ".ps", ".xls", ".xlsx", ".ppt", ".pptx", ".odt",
-        ".indd", ".qxd", ".rtf", ".txt", ".html", ".htm", ".md", ".p65", ".fm",
+        ".doc", ".docx", ".pdf", ".tex", ".dvi", ".ps", ".xls", ".xlsx", ".ppt", ".pptx", ".odt", ".indd", ".qxd",
+        ".rtf", ".txt", ".html", ".htm", ".md", ".p65", ".fm",
     ];
-    let is_file = extensions
-        .iter()
-        .any(|extension| lower.ends_with(extension));
+    let is_file = extensions.iter().any(|extension| lower.ends_with(extension));
     let is_default = lower.starts_with("microsoft word -")
         || lower.starts_with("microsoft powerpoint -")
         || lower.starts_with("untitled")
@@ -139,7 +124,8 @@ mod tests {
 
     #[test]
     fn title_in_xmp() {
-        let packet = "<x><dc:title>\n<rdf:Alt><rdf:li xml:lang=\"x-default\">A &amp; B</rdf:li></rdf:Alt></dc:title></x>";
+        let packet =
+            "<x><dc:title>\n<rdf:Alt><rdf:li xml:lang=\"x-default\">A &amp; B</rdf:li></rdf:Alt></dc:title></x>";
         assert_eq!(xmp_title(packet).as_deref(), Some("A & B"));
     }
 }

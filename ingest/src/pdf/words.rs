@@ -69,23 +69,11 @@ mod tests {
 
     #[test]
     fn hyphens_of_spelling_stay() {
-        let seen = [
-            "information",
-            "high",
-            "dimensional",
-            "well-known",
-            "implement",
-        ];
-        let words = Words {
-            seen: seen.iter().map(|word| (*word).into()).collect(),
-        };
-        for (first, next) in [
-            ("high", "dimensional"),
-            ("well", "known"),
-            ("state-of", "the"),
-            ("aura-t", "il"),
-            ("Jean", "Paul"),
-        ] {
+        let seen = ["information", "high", "dimensional", "well-known", "implement"];
+        let words = Words { seen: seen.iter().map(|word| (*word).into()).collect() };
+        for (first, next) in
+            [("high", "dimensional"), ("well", "known"), ("state-of", "the"), ("aura-t", "il"), ("Jean", "Paul")]
+        {
             assert!(words.keeps_hyphen(first, next), "{first}-{next}");
         }
         for (first, next) in [("in", "formation"), ("implement", "ing"), ("hy", "phen")] {

@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use qdrant_edge::{
-    CountRequest, CreateIndex, Distance, EdgeConfig, EdgeShard, EdgeVectorParamsBuilder,
-    FacetRequest, FacetValue, FieldIndexOperations, Filter, NamedQuery, PayloadFieldSchema,
-    PayloadSchemaType, PointId, PointInsertOperations, PointOperations, PointStruct, QueryEnum,
-    QueryRequest, ScoringQuery, UpdateOperation, Vectors, WithPayloadInterface, WithVector,
+    CountRequest, CreateIndex, Distance, EdgeConfig, EdgeShard, EdgeVectorParamsBuilder, FacetRequest, FacetValue,
+    FieldIndexOperations, Filter, NamedQuery, PayloadFieldSchema, PayloadSchemaType, PointId, PointInsertOperations,
+    PointOperations, PointStruct, QueryEnum, QueryRequest, ScoringQuery, UpdateOperation, Vectors,
+    WithPayloadInterface, WithVector,
 };
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -47,10 +47,7 @@ impl EdgeIndex {
         let shard_folder = folder.join("shard");
         fs_err::create_dir_all(&shard_folder)?;
         let params = EdgeVectorParamsBuilder::new(dimensions, Distance::Cosine).build();
-        let config = EdgeConfig::builder()
-            .vector("", params)
-            .on_disk_payload(false)
-            .build();
+        let config = EdgeConfig::builder().vector("", params).on_disk_payload(false).build();
         let is_new = !shard_folder.join("segments").exists();
         let shard = if is_new {
             let shard = EdgeShard::new(&shard_folder, config).map_err(StoreError::dense)?;
@@ -60,23 +57,11 @@ impl EdgeIndex {
             EdgeShard::load(&shard_folder, Some(config)).map_err(StoreError::dense)?
         };
         let opened_at = if is_new { 0 } else { read_applied(folder)? };
-        let writing = Writing {
-            folder: folder.to_owned(),
-            points_since_optimize: 0,
-        };
-        Ok(Self {
-            shard: Arc::new(shard),
-            writing: Arc::new(Mutex::new(writing)),
-            opened_at,
-        })
+        let writing = Writing { folder: folder.to_owned(), points_since_optimize: 0 };
+        Ok(Self { shard: Arc::new(shard), writing: Arc::new(Mutex::new(writing)), opened_at })
     }
 
-    pub async fn apply(
-        &self,
-        removed: Vec<RevisionId>,
-        added: Vec<IndexedChunk>,
-        sequence: i64,
-    ) -> Result<()> {
+    pub async fn apply(&self, removed: Vec<RevisionId>, added: Vec<IndexedChunk>, sequence: i64) -> Result<()> {
         let (shard, writing) = (Arc::clone(&self.shard), Arc::clone(&self.writing));
         blocking(move || {
             let mut writing = writing.lock().unwrap_or_else(PoisonError::into_inner);
@@ -85,19 +70,12 @@ impl EdgeIndex {
         .await
     }
 
-    pub async fn search(
-        &self,
-        vector: Vec<f32>,
-        scope: Scope,
-        limit: usize,
-    ) -> Result<Vec<(ChunkId, f32)>> {
+    pub async fn search(&self, vector: Vec<f32>, scope: Scope, limit: usize) -> Result<Vec<(ChunkId, f32)>> {
         let shard = Arc::clone(&self.shard);
         blocking(move || {
             let request = QueryRequest {
                 prefetches: Vec::new(),
-                query: Some(ScoringQuery::Vector(QueryEnum::Nearest(
-                    NamedQuery::default_dense(vector),
-                ))),
+                query: Some(ScoringQuery::Vector(QueryEnum::Nearest(NamedQuery::default_dense(vector)))),
                 filter: Some(scope_filter(&scope)?),
                 score_threshold: None,
                 limit,
@@ -107,10 +85,7 @@ impl EdgeIndex {
                 with_payload: WithPayloadInterface::Bool(false),
             };
             let points = shard.query(request).map_err(StoreError::dense)?;
-            Ok(points
-                .into_iter()
-                .filter_map(|point| Some((chunk_id(point.id)?, point.score)))
-                .collect())
+            Ok(points.into_iter().filter_map(|point| Some((chunk_id(point.id)?, point.score))).collect())
         })
         .await
     }
@@ -119,12 +94,7 @@ impl EdgeIndex {
         let shard = Arc::clone(&self.shard);
         blocking(move || {
             let filter = only.map(|(key, value)| any_of(key, &[value])).transpose()?;
-            let count = shard
-                .count(CountRequest {
-                    filter,
-                    exact: true,
-                })
-                .map_err(StoreError::dense)?;
+            let count = shard.count(CountRequest { filter, exact: true }).map_err(StoreError::dense)?;
             Ok(count as u64)
         })
         .await
@@ -134,22 +104,16 @@ impl EdgeIndex {
         let shard = Arc::clone(&self.shard);
         blocking(move || {
             let request = FacetRequest {
-                key: REVISION
-                    .parse()
-                    .map_err(|()| StoreError::dense("revision is not a payload key"))?,
+                key: REVISION.parse().map_err(|()| StoreError::dense("revision is not a payload key"))?,
                 limit: usize::MAX >> 1,
                 filter: None,
                 exact: true,
             };
             let facet = shard.facet(request).map_err(StoreError::dense)?;
-            let texts = facet
-                .hits
-                .into_iter()
-                .filter(|hit| hit.count > 0)
-                .filter_map(|hit| match hit.value {
-                    FacetValue::Keyword(text) => Some(text),
-                    FacetValue::Int(_) | FacetValue::Uuid(_) | FacetValue::Bool(_) => None,
-                });
+            let texts = facet.hits.into_iter().filter(|hit| hit.count > 0).filter_map(|hit| match hit.value {
+                FacetValue::Keyword(text) => Some(text),
+                FacetValue::Int(_) | FacetValue::Uuid(_) | FacetValue::Bool(_) => None,
+            });
             Ok(texts.filter_map(|text| text.parse().ok()).collect())
         })
         .await
@@ -187,9 +151,7 @@ impl Writing {
     }
 }
 
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T> + Send + 'static,
-) -> Result<T> {
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
     match tokio::task::spawn_blocking(work).await {
         Ok(result) => result,
         Err(error) => Err(StoreError::dense(format!("the engine broke off: {error}"))),
@@ -197,21 +159,16 @@ async fn blocking<T: Send + 'static>(
 }
 
 fn update(shard: &EdgeShard, operation: PointOperations) -> Result<()> {
-    shard
-        .update(UpdateOperation::PointOperation(operation))
-        .map_err(StoreError::dense)
+    shard.update(UpdateOperation::PointOperation(operation)).map_err(StoreError::dense)
 }
 
 fn index_payload(shard: &EdgeShard) -> Result<()> {
     for key in KEYS {
         let index = CreateIndex {
-            field_name: key
-                .parse()
-                .map_err(|()| StoreError::dense(format!("{key} is not a payload key")))?,
+            field_name: key.parse().map_err(|()| StoreError::dense(format!("{key} is not a payload key")))?,
             field_schema: Some(PayloadFieldSchema::FieldType(PayloadSchemaType::Keyword)),
         };
-        let operation =
-            UpdateOperation::FieldIndexOperation(FieldIndexOperations::CreateIndex(index));
+        let operation = UpdateOperation::FieldIndexOperation(FieldIndexOperations::CreateIndex(index));
         shard.update(operation).map_err(StoreError::dense)?;
     }
     Ok(())
@@ -223,11 +180,7 @@ fn point(chunk: IndexedChunk) -> PointStruct {
         DOCUMENT: chunk.document.to_string(),
         REVISION: chunk.revision.to_string(),
     });
-    PointStruct::new(
-        PointId::Uuid(chunk.id.0),
-        Vectors::from(chunk.embedding),
-        payload,
-    )
+    PointStruct::new(PointId::Uuid(chunk.id.0), Vectors::from(chunk.embedding), payload)
 }
 
 fn chunk_id(id: PointId) -> Option<ChunkId> {
@@ -240,9 +193,8 @@ fn chunk_id(id: PointId) -> Option<ChunkId> {
 /// The scope as the engine's filter. Every condition must hold.
 fn scope_filter(scope: &Scope) -> Result<Filter> {
     let texts = |ids: Vec<String>| -> Value { json!({"any": ids}) };
-    let mut must = vec![
-        json!({"key": COLLECTION, "match": texts(scope.collections.iter().map(ToString::to_string).collect())}),
-    ];
+    let mut must =
+        vec![json!({"key": COLLECTION, "match": texts(scope.collections.iter().map(ToString::to_string).collect())})];
     if let Some(documents) = &scope.documents {
         must.push(json!({"key": DOCUMENT, "match": texts(documents.iter().map(ToString::to_string).collect())}));
     }

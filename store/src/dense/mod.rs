@@ -47,12 +47,7 @@ impl DenseIndex {
     }
 
     /// Applies a batch; when this returns, searches see it and a crash can't undo it.
-    pub async fn apply(
-        &self,
-        removed: Vec<RevisionId>,
-        added: Vec<IndexedChunk>,
-        sequence: i64,
-    ) -> Result<()> {
+    pub async fn apply(&self, removed: Vec<RevisionId>, added: Vec<IndexedChunk>, sequence: i64) -> Result<()> {
         match self {
             Self::Edge(index) => index.apply(removed, added, sequence).await,
             Self::Server(index) => index.apply(removed, added, sequence).await,
@@ -60,12 +55,7 @@ impl DenseIndex {
     }
 
     /// The `limit` nearest chunks in scope, with their cosine, nearest first.
-    pub async fn search(
-        &self,
-        vector: &[f32],
-        scope: &Scope,
-        limit: usize,
-    ) -> Result<Vec<(ChunkId, f32)>> {
+    pub async fn search(&self, vector: &[f32], scope: &Scope, limit: usize) -> Result<Vec<(ChunkId, f32)>> {
         match self {
             Self::Edge(index) => index.search(vector.to_vec(), scope.clone(), limit).await,
             Self::Server(index) => index.search(vector.to_vec(), scope, limit).await,

@@ -8,9 +8,9 @@ use std::time::Duration;
 use qdrant_client::Qdrant;
 use qdrant_client::qdrant::point_id::PointIdOptions;
 use qdrant_client::qdrant::{
-    Condition, CountPointsBuilder, CreateCollectionBuilder, CreateFieldIndexCollectionBuilder,
-    DeletePointsBuilder, Distance, FacetCountsBuilder, FieldType, Filter, PointStruct,
-    QueryPointsBuilder, UpsertPointsBuilder, VectorParamsBuilder, facet_value,
+    Condition, CountPointsBuilder, CreateCollectionBuilder, CreateFieldIndexCollectionBuilder, DeletePointsBuilder,
+    Distance, FacetCountsBuilder, FieldType, Filter, PointStruct, QueryPointsBuilder, UpsertPointsBuilder,
+    VectorParamsBuilder, facet_value,
 };
 use uuid::Uuid;
 
@@ -61,13 +61,7 @@ impl ServerIndex {
             .timeout(TIMEOUT)
             .build()
             .map_err(unreachable)?;
-        let collection = format!(
-            "terroir-{}",
-            options
-                .model_sha256
-                .get(..16)
-                .unwrap_or(&options.model_sha256)
-        );
+        let collection = format!("terroir-{}", options.model_sha256.get(..16).unwrap_or(&options.model_sha256));
         let mut index = Self {
             client,
             url: url.to_owned(),
@@ -76,12 +70,7 @@ impl ServerIndex {
             folder: folder.to_owned(),
             opened_at: 0,
         };
-        if index
-            .client
-            .collection_exists(&index.collection)
-            .await
-            .map_err(unreachable)?
-        {
+        if index.client.collection_exists(&index.collection).await.map_err(unreachable)? {
             index.opened_at = read_applied(folder)?;
         } else {
             index.create().await?;
@@ -92,79 +81,42 @@ impl ServerIndex {
     async fn create(&self) -> Result<()> {
         let vectors = VectorParamsBuilder::new(self.dimensions, Distance::Cosine);
         let created = CreateCollectionBuilder::new(&self.collection).vectors_config(vectors);
-        self.client
-            .create_collection(created)
-            .await
-            .map_err(|error| self.failed(&error))?;
+        self.client.create_collection(created).await.map_err(|error| self.failed(&error))?;
         for key in KEYS {
-            let index =
-                CreateFieldIndexCollectionBuilder::new(&self.collection, key, FieldType::Keyword)
-                    .wait(true);
-            self.client
-                .create_field_index(index)
-                .await
-                .map_err(|error| self.failed(&error))?;
+            let index = CreateFieldIndexCollectionBuilder::new(&self.collection, key, FieldType::Keyword).wait(true);
+            self.client.create_field_index(index).await.map_err(|error| self.failed(&error))?;
         }
         Ok(())
     }
 
     pub async fn clear(&self) -> Result<()> {
-        self.client
-            .delete_collection(&self.collection)
-            .await
-            .map_err(|error| self.failed(&error))?;
+        self.client.delete_collection(&self.collection).await.map_err(|error| self.failed(&error))?;
         self.create().await
     }
 
-    pub async fn apply(
-        &self,
-        removed: Vec<RevisionId>,
-        added: Vec<IndexedChunk>,
-        sequence: i64,
-    ) -> Result<()> {
+    pub async fn apply(&self, removed: Vec<RevisionId>, added: Vec<IndexedChunk>, sequence: i64) -> Result<()> {
         if !removed.is_empty() {
             let revisions = removed.iter().map(ToString::to_string).collect::<Vec<_>>();
             let filter = Filter::must([Condition::matches(REVISION, revisions)]);
-            let request = DeletePointsBuilder::new(&self.collection)
-                .points(filter)
-                .wait(true);
-            self.client
-                .delete_points(request)
-                .await
-                .map_err(|error| self.failed(&error))?;
+            let request = DeletePointsBuilder::new(&self.collection).points(filter).wait(true);
+            self.client.delete_points(request).await.map_err(|error| self.failed(&error))?;
         }
         for part in added.chunks(POINTS_PER_REQUEST) {
             let points: Vec<PointStruct> = part.iter().map(point).collect();
             let request = UpsertPointsBuilder::new(&self.collection, points).wait(true);
-            self.client
-                .upsert_points(request)
-                .await
-                .map_err(|error| self.failed(&error))?;
+            self.client.upsert_points(request).await.map_err(|error| self.failed(&error))?;
         }
         write_applied(&self.folder, sequence)
     }
 
-    pub async fn search(
-        &self,
-        vector: Vec<f32>,
-        scope: &Scope,
-        limit: usize,
-    ) -> Result<Vec<(ChunkId, f32)>> {
-        let request = QueryPointsBuilder::new(&self.collection)
-            .query(vector)
-            .filter(scope_filter(scope))
-            .limit(limit as u64);
-        let found = self
-            .client
-            .query(request)
-            .await
-            .map_err(|error| self.failed(&error))?;
+    pub async fn search(&self, vector: Vec<f32>, scope: &Scope, limit: usize) -> Result<Vec<(ChunkId, f32)>> {
+        let request =
+            QueryPointsBuilder::new(&self.collection).query(vector).filter(scope_filter(scope)).limit(limit as u64);
+        let found = self.client.query(request).await.map_err(|error| self.failed(&error))?;
         let points = found.result.into_iter();
         Ok(points
             .filter_map(|point| match point.id?.point_id_options? {
-                PointIdOptions::Uuid(text) => {
-                    Some((ChunkId(Uuid::parse_str(&text).ok()?), point.score))
-                }
+                PointIdOptions::Uuid(text) => Some((ChunkId(Uuid::parse_str(&text).ok()?), point.score)),
                 PointIdOptions::Num(_) => None,
             })
             .collect())
@@ -175,23 +127,13 @@ impl ServerIndex {
         if let Some((key, value)) = only {
             request = request.filter(Filter::must([Condition::matches(key, value)]));
         }
-        let counted = self
-            .client
-            .count(request)
-            .await
-            .map_err(|error| self.failed(&error))?;
+        let counted = self.client.count(request).await.map_err(|error| self.failed(&error))?;
         Ok(counted.result.map_or(0, |result| result.count))
     }
 
     pub async fn revisions(&self) -> Result<BTreeSet<RevisionId>> {
-        let request = FacetCountsBuilder::new(&self.collection, REVISION)
-            .exact(true)
-            .limit(MAX_FACETS);
-        let facet = self
-            .client
-            .facet(request)
-            .await
-            .map_err(|error| self.failed(&error))?;
+        let request = FacetCountsBuilder::new(&self.collection, REVISION).exact(true).limit(MAX_FACETS);
+        let facet = self.client.facet(request).await.map_err(|error| self.failed(&error))?;
         let values = facet.hits.into_iter().filter_map(|hit| hit.value?.variant);
         Ok(values
             .filter_map(|value| match value {
@@ -202,10 +144,7 @@ impl ServerIndex {
     }
 
     fn failed(&self, error: &qdrant_client::QdrantError) -> StoreError {
-        StoreError::Unreachable {
-            url: self.url.clone(),
-            reason: error.to_string(),
-        }
+        StoreError::Unreachable { url: self.url.clone(), reason: error.to_string() }
     }
 }
 
@@ -222,13 +161,7 @@ fn scope_filter(scope: &Scope) -> Filter {
     let collections: Vec<String> = scope.collections.iter().map(ToString::to_string).collect();
     let mut must = vec![Condition::matches(COLLECTION, collections)];
     if let Some(documents) = &scope.documents {
-        must.push(Condition::matches(
-            DOCUMENT,
-            documents
-                .iter()
-                .map(ToString::to_string)
-                .collect::<Vec<_>>(),
-        ));
+        must.push(Condition::matches(DOCUMENT, documents.iter().map(ToString::to_string).collect::<Vec<_>>()));
     }
     Filter::must(must)
 }

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
 use tantivy::tokenizer::{
-    AsciiFoldingFilter, Language as Snowball, LowerCaser, RemoveLongFilter, Stemmer,
-    StopWordFilter, TextAnalyzer, Token, TokenStream as _,
+    AsciiFoldingFilter, Language as Snowball, LowerCaser, RemoveLongFilter, Stemmer, StopWordFilter, TextAnalyzer,
+    Token, TokenStream as _,
 };
 
 use super::words::Words;
@@ -19,9 +19,7 @@ pub const ANALYSIS_VERSION: u32 = 1;
 const MAX_TERM_BYTES: usize = 80;
 
 static ANALYSERS: LazyLock<BTreeMap<Language, TextAnalyzer>> = LazyLock::new(|| {
-    let analysed = Language::ANALYSED
-        .into_iter()
-        .map(|language| (language, analyser(language)));
+    let analysed = Language::ANALYSED.into_iter().map(|language| (language, analyser(language)));
     analysed.chain([(Language::Other, plain())]).collect()
 });
 
@@ -41,29 +39,22 @@ fn snowball(language: Language) -> Option<Snowball> {
 /// What remains of an article or pronoun before an apostrophe, and words that only make a question.
 fn extra_stop_words(language: Language) -> &'static [&'static str] {
     match language {
-        Language::English => &[
-            "what", "which", "who", "whom", "when", "where", "why", "how", "does", "did", "do",
-            "s", "t",
-        ],
+        Language::English => {
+            &["what", "which", "who", "whom", "when", "where", "why", "how", "does", "did", "do", "s", "t"]
+        }
         Language::French => &[
-            "l", "d", "j", "m", "t", "s", "n", "c", "qu", "jusqu", "lorsqu", "puisqu", "quoiqu",
-            "quel", "quelle", "quels", "quelles", "qui", "que", "quoi", "où", "comment",
-            "pourquoi", "quand", "combien", "est", "sont", "a", "il", "elle",
+            "l", "d", "j", "m", "t", "s", "n", "c", "qu", "jusqu", "lorsqu", "puisqu", "quoiqu", "quel", "quelle",
+            "quels", "quelles", "qui", "que", "quoi", "où", "comment", "pourquoi", "quand", "combien", "est", "sont",
+            "a", "il", "elle",
         ],
-        Language::German => &[
-            "wer", "wie", "wann", "warum", "welche", "welcher", "welches", "welchen", "wieviel",
-            "wieso",
-        ],
-        Language::Spanish => &[
-            "qué", "quién", "cuál", "cuáles", "cuándo", "dónde", "cómo", "cuánto", "cuántos",
-        ],
-        Language::Italian => &[
-            "l", "d", "un", "dell", "all", "nell", "sull", "dall", "quell", "chi", "quale",
-            "quando", "dove",
-        ],
-        Language::Dutch => &[
-            "wie", "waar", "wanneer", "waarom", "welke", "hoe", "hoeveel",
-        ],
+        Language::German => {
+            &["wer", "wie", "wann", "warum", "welche", "welcher", "welches", "welchen", "wieviel", "wieso"]
+        }
+        Language::Spanish => &["qué", "quién", "cuál", "cuáles", "cuándo", "dónde", "cómo", "cuánto", "cuántos"],
+        Language::Italian => {
+            &["l", "d", "un", "dell", "all", "nell", "sull", "dall", "quell", "chi", "quale", "quando", "dove"]
+        }
+        Language::Dutch => &["wie", "waar", "wanneer", "waarom", "welke", "hoe", "hoeveel"],
         Language::Portuguese => &["qual", "quais", "quem", "quando", "onde", "como", "quanto"],
         Language::Other => &[],
     }
@@ -73,23 +64,16 @@ fn analyser(language: Language) -> TextAnalyzer {
     let Some(snowball) = snowball(language) else {
         return plain();
     };
-    let extra = extra_stop_words(language)
-        .iter()
-        .map(|word| (*word).to_owned());
+    let extra = extra_stop_words(language).iter().map(|word| (*word).to_owned());
     let builder = TextAnalyzer::builder(Words)
         .filter(RemoveLongFilter::limit(MAX_TERM_BYTES))
         .filter(LowerCaser)
         .filter(StopWordFilter::remove(extra));
     match StopWordFilter::new(snowball) {
-        Some(stop_words) => builder
-            .filter(stop_words)
-            .filter(Stemmer::new(snowball))
-            .filter(AsciiFoldingFilter)
-            .build(),
-        None => builder
-            .filter(Stemmer::new(snowball))
-            .filter(AsciiFoldingFilter)
-            .build(),
+        Some(stop_words) => {
+            builder.filter(stop_words).filter(Stemmer::new(snowball)).filter(AsciiFoldingFilter).build()
+        }
+        None => builder.filter(Stemmer::new(snowball)).filter(AsciiFoldingFilter).build(),
     }
 }
 
@@ -118,27 +102,16 @@ pub fn terms(text: &str, language: Language) -> Vec<Token> {
 /// The distinct terms of a query: each of its words as the analysis of each language has it, since a chunk
 /// is analysed in its own. What is a stop word in the query's language is one in all of them: English "the"
 /// must not find French "thé". A query of nothing but stop words keeps them: "to be or not to be" is a query.
-pub fn query_terms(
-    query: &str,
-    query_language: Language,
-    languages: &[Language],
-) -> BTreeSet<String> {
+pub fn query_terms(query: &str, query_language: Language, languages: &[Language]) -> BTreeSet<String> {
     let kept = terms(query, query_language);
     let mut found: BTreeSet<String> = kept.iter().map(|token| token.text.clone()).collect();
-    for language in languages
-        .iter()
-        .filter(|language| **language != query_language)
-    {
+    for language in languages.iter().filter(|language| **language != query_language) {
         let words = terms(query, *language).into_iter();
         let is_kept = |word: &Token| kept.iter().any(|kept| kept.offset_from == word.offset_from);
         found.extend(words.filter(is_kept).map(|word| word.text));
     }
     if found.is_empty() {
-        found.extend(
-            terms(query, Language::Other)
-                .into_iter()
-                .map(|token| token.text),
-        );
+        found.extend(terms(query, Language::Other).into_iter().map(|token| token.text));
     }
     found
 }
@@ -167,25 +140,14 @@ mod tests {
     use super::*;
 
     fn texts(text: &str, language: Language) -> Vec<String> {
-        terms(text, language)
-            .into_iter()
-            .map(|token| token.text)
-            .collect()
+        terms(text, language).into_iter().map(|token| token.text).collect()
     }
 
     #[test]
     fn each_language_has_its_own_terms() {
         for (text, language, expected) in [
-            (
-                "The harvested quinces",
-                Language::English,
-                &["harvest", "quinc"][..],
-            ),
-            (
-                "l'élection d'aujourd'hui",
-                Language::French,
-                &["elect", "aujourd", "hui"],
-            ),
+            ("The harvested quinces", Language::English, &["harvest", "quinc"][..]),
+            ("l'élection d'aujourd'hui", Language::French, &["elect", "aujourd", "hui"]),
             ("Häuser und Gärten", Language::German, &["haus", "gart"]),
             ("Øre 42", Language::Other, &["ore", "42"]),
         ] {
@@ -196,37 +158,21 @@ mod tests {
     #[test]
     fn words_match_in_another_form_and_their_places_are_characters() {
         let wanted = query_terms("récolter", Language::French, &[Language::French]);
-        assert_eq!(
-            matches("Été : on récolte les coings", Language::French, &wanted),
-            [(9, 16)]
-        );
+        assert_eq!(matches("Été : on récolte les coings", Language::French, &wanted), [(9, 16)]);
     }
 
     #[test]
     fn a_query_of_stop_words_is_not_empty() {
-        assert!(
-            query_terms(
-                "to be or not to be",
-                Language::English,
-                &[Language::English]
-            )
-            .contains("be")
-        );
+        assert!(query_terms("to be or not to be", Language::English, &[Language::English]).contains("be"));
     }
 
     #[test]
     fn a_query_meets_chunks_of_other_languages_without_its_stop_words() {
         let both = [Language::English, Language::French];
         let found = query_terms("the harvesting of quinces", Language::English, &both);
-        assert!(
-            found.contains("harvest"),
-            "as English chunks have it: {found:?}"
-        );
+        assert!(found.contains("harvest"), "as English chunks have it: {found:?}");
         let french = terms("harvesting", Language::French).remove(0).text;
-        assert!(
-            found.contains(&french),
-            "as French chunks have it: {found:?}"
-        );
+        assert!(found.contains(&french), "as French chunks have it: {found:?}");
         assert!(!found.contains("the") && !found.contains("of"), "{found:?}");
     }
 }

@@ -8,13 +8,9 @@ use std::thread::JoinHandle;
 use tantivy::collector::Count;
 use tantivy::directory::MmapDirectory;
 use tantivy::query::TermQuery;
-use tantivy::schema::{
-    FAST, Field, INDEXED, IndexRecordOption, STRING, Schema, TextFieldIndexing, TextOptions,
-};
+use tantivy::schema::{FAST, Field, INDEXED, IndexRecordOption, STRING, Schema, TextFieldIndexing, TextOptions};
 use tantivy::tokenizer::PreTokenizedString;
-use tantivy::{
-    Index, IndexReader, IndexSettings, IndexWriter, ReloadPolicy, TantivyDocument, Term,
-};
+use tantivy::{Index, IndexReader, IndexSettings, IndexWriter, ReloadPolicy, TantivyDocument, Term};
 use tokio::sync::oneshot;
 
 use super::analysis::{ANALYSIS_VERSION, terms};
@@ -63,19 +59,14 @@ pub struct LexicalIndex {
 
 impl std::fmt::Debug for LexicalIndex {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter
-            .debug_struct("LexicalIndex")
-            .field("opened_at", &self.opened_at)
-            .finish_non_exhaustive()
+        formatter.debug_struct("LexicalIndex").field("opened_at", &self.opened_at).finish_non_exhaustive()
     }
 }
 
 fn schema() -> (Schema, Fields) {
     let mut schema = Schema::builder();
     let analysed = TextOptions::default().set_indexing_options(
-        TextFieldIndexing::default()
-            .set_index_option(IndexRecordOption::WithFreqsAndPositions)
-            .set_fieldnorms(true),
+        TextFieldIndexing::default().set_index_option(IndexRecordOption::WithFreqsAndPositions).set_fieldnorms(true),
     );
     let fields = Fields {
         body: schema.add_text_field("body", analysed),
@@ -108,24 +99,13 @@ impl LexicalIndex {
             None => (recreate(folder, schema)?, 0),
         };
         let writer: IndexWriter = index.writer_with_num_threads(1, WRITER_BYTES)?;
-        let reader = index
-            .reader_builder()
-            .reload_policy(ReloadPolicy::Manual)
-            .try_into()?;
+        let reader = index.reader_builder().reload_policy(ReloadPolicy::Manual).try_into()?;
         let (commands, queue) = mpsc::sync_channel::<Command>(QUEUE_CAPACITY);
         let writing = reader.clone();
-        let thread = std::thread::Builder::new()
-            .name("lexical-writer".into())
-            .spawn(move || {
-                write(writer, &writing, fields, &queue);
-            })?;
-        Ok(Self {
-            reader,
-            fields,
-            commands: Some(commands),
-            thread: Some(thread),
-            opened_at,
-        })
+        let thread = std::thread::Builder::new().name("lexical-writer".into()).spawn(move || {
+            write(writer, &writing, fields, &queue);
+        })?;
+        Ok(Self { reader, fields, commands: Some(commands), thread: Some(thread), opened_at })
     }
 
     /// Applies a batch and commits it: when this returns, searches see it and a crash can't undo it.
@@ -140,17 +120,11 @@ impl LexicalIndex {
     }
 
     pub fn count_document(&self, document: DocumentId) -> Result<u64> {
-        self.count(Term::from_field_text(
-            self.fields.document,
-            &document.to_string(),
-        ))
+        self.count(Term::from_field_text(self.fields.document, &document.to_string()))
     }
 
     pub fn count_revision(&self, revision: RevisionId) -> Result<u64> {
-        self.count(Term::from_field_text(
-            self.fields.revision,
-            &revision.to_string(),
-        ))
+        self.count(Term::from_field_text(self.fields.revision, &revision.to_string()))
     }
 
     fn count(&self, term: Term) -> Result<u64> {
@@ -164,20 +138,12 @@ impl LexicalIndex {
 
     /// Revisions that have entries, living or not yet merged away.
     pub fn revisions(&self) -> Result<BTreeSet<RevisionId>> {
-        Ok(self
-            .values(self.fields.revision)?
-            .into_iter()
-            .filter_map(|text| text.parse().ok())
-            .collect())
+        Ok(self.values(self.fields.revision)?.into_iter().filter_map(|text| text.parse().ok()).collect())
     }
 
     /// Languages that chunks were analysed in.
     pub fn languages(&self) -> Result<BTreeSet<Language>> {
-        Ok(self
-            .values(self.fields.language)?
-            .iter()
-            .map(|code| Language::parse(code))
-            .collect())
+        Ok(self.values(self.fields.language)?.iter().map(|code| Language::parse(code)).collect())
     }
 
     /// The distinct values of a field, out of its dictionary.
@@ -225,12 +191,7 @@ fn parse_payload(payload: Option<&str>) -> Option<i64> {
 }
 
 /// The writer's thread. An error leaves the last commit as it was; the batch is sent again later.
-fn write(
-    mut writer: IndexWriter,
-    reader: &IndexReader,
-    fields: Fields,
-    queue: &mpsc::Receiver<Command>,
-) {
+fn write(mut writer: IndexWriter, reader: &IndexReader, fields: Fields, queue: &mpsc::Receiver<Command>) {
     while let Ok((batch, reply)) = queue.recv() {
         let written = write_batch(&mut writer, reader, fields, &batch);
         if written.is_err()
@@ -246,17 +207,9 @@ fn write(
     }
 }
 
-fn write_batch(
-    writer: &mut IndexWriter,
-    reader: &IndexReader,
-    fields: Fields,
-    batch: &Batch,
-) -> Result<()> {
+fn write_batch(writer: &mut IndexWriter, reader: &IndexReader, fields: Fields, batch: &Batch) -> Result<()> {
     for revision in &batch.removed {
-        writer.delete_term(Term::from_field_text(
-            fields.revision,
-            &revision.to_string(),
-        ));
+        writer.delete_term(Term::from_field_text(fields.revision, &revision.to_string()));
     }
     for chunk in &batch.added {
         writer.add_document(document(fields, chunk))?;

@@ -15,21 +15,12 @@ use crate::search::Scope;
 
 impl LexicalIndex {
     /// The best `limit` chunks in scope by BM25 (k1 = 1.2, b = 0.75), best first.
-    pub fn search(
-        &self,
-        terms: &BTreeSet<String>,
-        scope: &Scope,
-        limit: usize,
-    ) -> Result<Vec<(ChunkId, f32)>> {
+    pub fn search(&self, terms: &BTreeSet<String>, scope: &Scope, limit: usize) -> Result<Vec<(ChunkId, f32)>> {
         self.run(terms, self.scope_filters(scope), limit)
     }
 
     /// The scores of given chunks; those without a matching term are left out.
-    pub fn scores(
-        &self,
-        terms: &BTreeSet<String>,
-        chunks: &[ChunkId],
-    ) -> Result<Vec<(ChunkId, f32)>> {
+    pub fn scores(&self, terms: &BTreeSet<String>, chunks: &[ChunkId]) -> Result<Vec<(ChunkId, f32)>> {
         let ids: Vec<String> = chunks.iter().map(ToString::to_string).collect();
         self.run(terms, vec![term_set(self.fields.chunk, &ids)], chunks.len())
     }
@@ -44,12 +35,7 @@ impl LexicalIndex {
         filters
     }
 
-    fn run(
-        &self,
-        terms: &BTreeSet<String>,
-        filters: Vec<Box<dyn Query>>,
-        limit: usize,
-    ) -> Result<Vec<(ChunkId, f32)>> {
+    fn run(&self, terms: &BTreeSet<String>, filters: Vec<Box<dyn Query>>, limit: usize) -> Result<Vec<(ChunkId, f32)>> {
         if terms.is_empty() || limit == 0 {
             return Ok(Vec::new());
         }
@@ -57,43 +43,27 @@ impl LexicalIndex {
             .iter()
             .map(|term| {
                 let term = Term::from_field_text(self.fields.body, term);
-                let query: Box<dyn Query> =
-                    Box::new(TermQuery::new(term, IndexRecordOption::WithFreqs));
+                let query: Box<dyn Query> = Box::new(TermQuery::new(term, IndexRecordOption::WithFreqs));
                 (Occur::Should, query)
             })
             .collect();
-        let mut clauses: Vec<(Occur, Box<dyn Query>)> =
-            vec![(Occur::Must, Box::new(BooleanQuery::new(words)))];
+        let mut clauses: Vec<(Occur, Box<dyn Query>)> = vec![(Occur::Must, Box::new(BooleanQuery::new(words)))];
         clauses.extend(filters.into_iter().map(|filter| (Occur::Must, filter)));
         let searcher = self.reader.searcher();
-        let found = searcher.search(
-            &BooleanQuery::new(clauses),
-            &TopDocs::with_limit(limit).order_by_score(),
-        )?;
-        found
-            .into_iter()
-            .map(|(score, address)| Ok((chunk_at(&searcher, address)?, score)))
-            .collect()
+        let found = searcher.search(&BooleanQuery::new(clauses), &TopDocs::with_limit(limit).order_by_score())?;
+        found.into_iter().map(|(score, address)| Ok((chunk_at(&searcher, address)?, score))).collect()
     }
 }
 
 /// A filter: decides, and adds nothing to the score.
 fn term_set(field: Field, values: &[String]) -> Box<dyn Query> {
-    let terms = values
-        .iter()
-        .map(|value| Term::from_field_text(field, value));
+    let terms = values.iter().map(|value| Term::from_field_text(field, value));
     Box::new(BoostQuery::new(Box::new(TermSetQuery::new(terms)), 0.0))
 }
 
 fn chunk_at(searcher: &Searcher, address: tantivy::DocAddress) -> Result<ChunkId> {
     let columns = searcher.segment_reader(address.segment_ord).fast_fields();
-    let high = columns
-        .u64("chunk_high")?
-        .first(address.doc_id)
-        .unwrap_or_default();
-    let low = columns
-        .u64("chunk_low")?
-        .first(address.doc_id)
-        .unwrap_or_default();
+    let high = columns.u64("chunk_high")?.first(address.doc_id).unwrap_or_default();
+    let low = columns.u64("chunk_low")?.first(address.doc_id).unwrap_or_default();
     Ok(ChunkId(Uuid::from_u64_pair(high, low)))
 }

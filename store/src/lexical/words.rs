@@ -15,10 +15,7 @@ impl Tokenizer for Words {
     type TokenStream<'a> = WordStream;
 
     fn token_stream<'a>(&'a mut self, text: &'a str) -> WordStream {
-        WordStream {
-            words: split(text).into_iter(),
-            current: Token::default(),
-        }
+        WordStream { words: split(text).into_iter(), current: Token::default() }
     }
 }
 

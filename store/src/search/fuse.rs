@@ -33,15 +33,9 @@ pub fn dense_weight(language: Language) -> f32 {
 
 /// Gives each candidate its score: 0…1 in the hybrid mode, the leg's own otherwise.
 pub fn score(candidates: &mut [Candidate], mode: Mode, language: Language) {
-    let best_lexical = candidates
-        .iter()
-        .filter_map(|candidate| candidate.lexical)
-        .fold(0.0, f32::max);
+    let best_lexical = candidates.iter().filter_map(|candidate| candidate.lexical).fold(0.0, f32::max);
     let dense = || candidates.iter().filter_map(|candidate| candidate.dense);
-    let (lowest, highest) = (
-        dense().fold(f32::INFINITY, f32::min),
-        dense().fold(f32::NEG_INFINITY, f32::max),
-    );
+    let (lowest, highest) = (dense().fold(f32::INFINITY, f32::min), dense().fold(f32::NEG_INFINITY, f32::max));
     let weight = dense_weight(language);
     for candidate in candidates {
         let lexical = candidate.lexical.unwrap_or(0.0);
@@ -49,11 +43,7 @@ pub fn score(candidates: &mut [Candidate], mode: Mode, language: Language) {
             Mode::Lexical => lexical,
             Mode::Dense => candidate.dense.unwrap_or(f32::NEG_INFINITY),
             Mode::Hybrid => {
-                let lexical = if best_lexical > 0.0 {
-                    lexical / best_lexical
-                } else {
-                    0.0
-                };
+                let lexical = if best_lexical > 0.0 { lexical / best_lexical } else { 0.0 };
                 let dense = match candidate.dense {
                     Some(dense) if highest > lowest => (dense - lowest) / (highest - lowest),
                     // A single candidate is both the best and the worst.
@@ -72,49 +62,26 @@ mod tests {
 
     fn candidates(scores: &[(Option<f32>, Option<f32>)]) -> Vec<Candidate> {
         let made = scores.iter().enumerate();
-        made.map(|(place, (lexical, dense))| Candidate {
-            place,
-            lexical: *lexical,
-            dense: *dense,
-            score: 0.0,
-        })
-        .collect()
+        made.map(|(place, (lexical, dense))| Candidate { place, lexical: *lexical, dense: *dense, score: 0.0 })
+            .collect()
     }
 
     #[test]
     fn the_best_of_both_legs_is_best() {
-        let mut three = candidates(&[
-            (Some(8.0), Some(0.2)),
-            (Some(8.0), Some(0.9)),
-            (None, Some(0.9)),
-        ]);
+        let mut three = candidates(&[(Some(8.0), Some(0.2)), (Some(8.0), Some(0.9)), (None, Some(0.9))]);
         score(&mut three, Mode::Hybrid, Language::English);
         assert!((three[1].score - 1.0).abs() < 1e-6);
-        assert!(
-            three[1].score > three[2].score && three[2].score > three[0].score,
-            "{three:?}"
-        );
+        assert!(three[1].score > three[2].score && three[2].score > three[0].score, "{three:?}");
         score(&mut three, Mode::Hybrid, Language::French);
-        assert!(
-            three[0].score > three[2].score,
-            "in French the words decide: {three:?}"
-        );
+        assert!(three[0].score > three[2].score, "in French the words decide: {three:?}");
     }
 
     #[test]
     fn scores_are_finite_whatever_is_missing() {
-        for scores in [
-            vec![(None, None)],
-            vec![(None, Some(0.5))],
-            vec![(Some(3.0), None), (None, None)],
-        ] {
+        for scores in [vec![(None, None)], vec![(None, Some(0.5))], vec![(Some(3.0), None), (None, None)]] {
             let mut made = candidates(&scores);
             score(&mut made, Mode::Hybrid, Language::Other);
-            assert!(
-                made.iter()
-                    .all(|candidate| (0.0..=1.0).contains(&candidate.score)),
-                "{made:?}"
-            );
+            assert!(made.iter().all(|candidate| (0.0..=1.0).contains(&candidate.score)), "{made:?}");
         }
     }
 }

@@ -88,76 +88,43 @@ impl Store {
         let in_scope = self.database.languages(&request.scope.collections).await?;
         let query_language = detect_query(&request.query, &in_scope);
         // A document in one language may hold chunks in another.
-        let analysed: Vec<Language> = self
-            .indexes
-            .pair()
-            .await
-            .lexical
-            .languages()?
-            .into_iter()
-            .collect();
+        let analysed: Vec<Language> = self.indexes.pair().await.lexical.languages()?.into_iter().collect();
         let terms = query_terms(&request.query, query_language, &analysed);
         let hits = if request.scope.collections.is_empty() || request.top_k == 0 {
             Vec::new()
         } else {
             self.find(request, &terms, query_language).await?
         };
-        Ok(SearchResponse {
-            hits,
-            took_ms: started.elapsed().as_millis() as u64,
-            query_language,
-        })
+        Ok(SearchResponse { hits, took_ms: started.elapsed().as_millis() as u64, query_language })
     }
 
-    async fn find(
-        &self,
-        request: &SearchRequest,
-        terms: &BTreeSet<String>,
-        language: Language,
-    ) -> Result<Vec<Hit>> {
+    async fn find(&self, request: &SearchRequest, terms: &BTreeSet<String>, language: Language) -> Result<Vec<Hit>> {
         let limit = CANDIDATES.max(request.top_k * 2);
         let (lexical, dense) = self.legs(request, terms, limit).await?;
         let lexical_rank = ranks(&lexical);
         let dense_rank = ranks(&dense);
-        let proposed: BTreeSet<ChunkId> = lexical
-            .iter()
-            .chain(&dense)
-            .map(|(chunk, _)| *chunk)
-            .collect();
+        let proposed: BTreeSet<ChunkId> = lexical.iter().chain(&dense).map(|(chunk, _)| *chunk).collect();
         let proposed: Vec<ChunkId> = proposed.into_iter().collect();
 
         // The last check: what is not current or not in scope ends here, and its score with it.
-        let mut visible = self
-            .database
-            .visible_chunks(&proposed, &request.scope.collections)
-            .await?;
+        let mut visible = self.database.visible_chunks(&proposed, &request.scope.collections).await?;
         if let Some(documents) = &request.scope.documents {
             visible.retain(|chunk| documents.contains(&chunk.indexed.document));
         }
-        let lexical_scores = self
-            .complete_lexical(request, terms, lexical, &visible)
-            .await?;
+        let lexical_scores = self.complete_lexical(request, terms, lexical, &visible).await?;
         let mut candidates: Vec<Candidate> = visible
             .iter()
             .enumerate()
             .map(|(place, chunk)| Candidate {
                 place,
                 lexical: lexical_scores.get(&chunk.indexed.id).copied(),
-                dense: request
-                    .query_embedding
-                    .as_deref()
-                    .map(|query| dot(query, &chunk.indexed.embedding)),
+                dense: request.query_embedding.as_deref().map(|query| dot(query, &chunk.indexed.embedding)),
                 score: 0.0,
             })
             .collect();
         fuse::score(&mut candidates, request.mode, language);
         candidates.sort_by(|left, right| {
-            let ids = || {
-                visible[left.place]
-                    .indexed
-                    .id
-                    .cmp(&visible[right.place].indexed.id)
-            };
+            let ids = || visible[left.place].indexed.id.cmp(&visible[right.place].indexed.id);
             right.score.total_cmp(&left.score).then_with(ids)
         });
         candidates.truncate(request.top_k);
@@ -166,47 +133,28 @@ impl Store {
             .map(|candidate| {
                 let chunk = &visible[candidate.place];
                 let id = chunk.indexed.id;
-                hit(
-                    chunk,
-                    &candidate,
-                    terms,
-                    lexical_rank.get(&id).copied(),
-                    dense_rank.get(&id).copied(),
-                )
+                hit(chunk, &candidate, terms, lexical_rank.get(&id).copied(), dense_rank.get(&id).copied())
             })
             .collect())
     }
 
     /// Both legs at the same time, with the same filter.
-    async fn legs(
-        &self,
-        request: &SearchRequest,
-        terms: &BTreeSet<String>,
-        limit: usize,
-    ) -> Result<(Scored, Scored)> {
+    async fn legs(&self, request: &SearchRequest, terms: &BTreeSet<String>, limit: usize) -> Result<(Scored, Scored)> {
         let pair = self.indexes.pair().await;
         let lexical = {
-            let (pair, terms, scope) = (
-                std::sync::Arc::clone(&pair),
-                terms.clone(),
-                request.scope.clone(),
-            );
+            let (pair, terms, scope) = (std::sync::Arc::clone(&pair), terms.clone(), request.scope.clone());
             let wanted = request.mode != Mode::Dense;
             async move {
                 if !wanted {
                     return Ok(Vec::new());
                 }
-                let searched =
-                    tokio::task::spawn_blocking(move || pair.lexical.search(&terms, &scope, limit))
-                        .await;
+                let searched = tokio::task::spawn_blocking(move || pair.lexical.search(&terms, &scope, limit)).await;
                 searched.unwrap_or(Err(crate::StoreError::Stopped))
             }
         };
         let dense = async {
             match &request.query_embedding {
-                Some(vector) if request.mode != Mode::Lexical => {
-                    pair.dense.search(vector, &request.scope, limit).await
-                }
+                Some(vector) if request.mode != Mode::Lexical => pair.dense.search(vector, &request.scope, limit).await,
                 _ => Ok(Vec::new()),
             }
         };
@@ -222,15 +170,11 @@ impl Store {
         visible: &[VisibleChunk],
     ) -> Result<HashMap<ChunkId, f32>> {
         let mut scores: HashMap<ChunkId, f32> = found.into_iter().collect();
-        let missing: Vec<ChunkId> = visible
-            .iter()
-            .map(|chunk| chunk.indexed.id)
-            .filter(|chunk| !scores.contains_key(chunk))
-            .collect();
+        let missing: Vec<ChunkId> =
+            visible.iter().map(|chunk| chunk.indexed.id).filter(|chunk| !scores.contains_key(chunk)).collect();
         if request.mode == Mode::Hybrid && !missing.is_empty() {
             let (pair, terms) = (self.indexes.pair().await, terms.clone());
-            let completed =
-                tokio::task::spawn_blocking(move || pair.lexical.scores(&terms, &missing)).await;
+            let completed = tokio::task::spawn_blocking(move || pair.lexical.scores(&terms, &missing)).await;
             scores.extend(completed.unwrap_or(Err(crate::StoreError::Stopped))?);
         }
         Ok(scores)
@@ -240,19 +184,12 @@ impl Store {
 type Scored = Vec<(ChunkId, f32)>;
 
 fn ranks(scored: &Scored) -> HashMap<ChunkId, u32> {
-    scored
-        .iter()
-        .zip(1..)
-        .map(|((chunk, _), rank)| (*chunk, rank))
-        .collect()
+    scored.iter().zip(1..).map(|((chunk, _), rank)| (*chunk, rank)).collect()
 }
 
 /// Cosine, because vectors have length 1.
 fn dot(left: &[f32], right: &[f32]) -> f32 {
-    left.iter()
-        .zip(right)
-        .map(|(left, right)| left * right)
-        .sum()
+    left.iter().zip(right).map(|(left, right)| left * right).sum()
 }
 
 fn hit(
@@ -267,10 +204,7 @@ fn hit(
         chunk: indexed.id,
         document: indexed.document,
         revision: indexed.revision,
-        title: indexed
-            .title
-            .clone()
-            .unwrap_or_else(|| chunk.file_name.clone()),
+        title: indexed.title.clone().unwrap_or_else(|| chunk.file_name.clone()),
         media_type: chunk.media_type.clone(),
         highlights: matches(&indexed.text, indexed.language, terms),
         text: indexed.text.clone(),

@@ -32,13 +32,11 @@ impl Database {
             ChangeKind::Add => "add",
             ChangeKind::Remove => "remove",
         };
-        let row = sqlx::query(
-            "insert into changes (kind, revision_id) values ($1, $2) returning sequence",
-        )
-        .bind(kind)
-        .bind(revision.to_string())
-        .fetch_one(&mut **transaction)
-        .await?;
+        let row = sqlx::query("insert into changes (kind, revision_id) values ($1, $2) returning sequence")
+            .bind(kind)
+            .bind(revision.to_string())
+            .fetch_one(&mut **transaction)
+            .await?;
         Ok(row.try_get(0)?)
     }
 
@@ -56,11 +54,7 @@ impl Database {
                 let kind: String = row.try_get("kind")?;
                 Ok(Change {
                     sequence: row.try_get("sequence")?,
-                    kind: if kind == "add" {
-                        ChangeKind::Add
-                    } else {
-                        ChangeKind::Remove
-                    },
+                    kind: if kind == "add" { ChangeKind::Add } else { ChangeKind::Remove },
                     revision: id(row, "revision_id")?,
                 })
             })
@@ -68,9 +62,7 @@ impl Database {
     }
 
     pub async fn last_change(&self) -> Result<i64> {
-        let row = sqlx::query("select coalesce(max(sequence), 0) from changes")
-            .fetch_one(&self.pool)
-            .await?;
+        let row = sqlx::query("select coalesce(max(sequence), 0) from changes").fetch_one(&self.pool).await?;
         Ok(row.try_get(0)?)
     }
 }

@@ -52,9 +52,7 @@ impl Database {
             // Numbered by hand: a query builder for both databases writes `?`, which PostgreSQL does not know.
             let row = |place: usize| {
                 let first = place * COLUMNS + 1;
-                let places: Vec<String> = (first..first + COLUMNS)
-                    .map(|place| format!("${place}"))
-                    .collect();
+                let places: Vec<String> = (first..first + COLUMNS).map(|place| format!("${place}")).collect();
                 format!("({})", places.join(", "))
             };
             let rows: Vec<String> = (0..part.len()).map(row).collect();
@@ -67,11 +65,7 @@ impl Database {
             for chunk in part {
                 let headings = serde_json::to_string(&chunk.heading_path)
                     .map_err(|error| StoreError::damaged("heading path", error))?;
-                let embedding: Vec<u8> = chunk
-                    .embedding
-                    .iter()
-                    .flat_map(|value| value.to_le_bytes())
-                    .collect();
+                let embedding: Vec<u8> = chunk.embedding.iter().flat_map(|value| value.to_le_bytes()).collect();
                 query = query
                     .bind(ChunkId::derive(revision, chunk.ordinal).to_string())
                     .bind(revision.to_string())
@@ -104,11 +98,7 @@ impl Database {
     }
 
     /// Those of the chunks that belong to the current revision of a document in the collections.
-    pub async fn visible_chunks(
-        &self,
-        chunks: &[ChunkId],
-        collections: &[CollectionId],
-    ) -> Result<Vec<VisibleChunk>> {
+    pub async fn visible_chunks(&self, chunks: &[ChunkId], collections: &[CollectionId]) -> Result<Vec<VisibleChunk>> {
         let mut found = Vec::with_capacity(chunks.len());
         for part in chunks.chunks(ROWS_PER_STATEMENT) {
             let places: Vec<String> = (1..=part.len()).map(|place| format!("${place}")).collect();
@@ -130,8 +120,7 @@ impl Database {
                     continue;
                 }
                 let page: Option<i64> = row.try_get("page")?;
-                let (char_start, char_end): (i64, i64) =
-                    (row.try_get("char_start")?, row.try_get("char_end")?);
+                let (char_start, char_end): (i64, i64) = (row.try_get("char_start")?, row.try_get("char_end")?);
                 found.push(VisibleChunk {
                     indexed,
                     file_name: row.try_get("file_name")?,
@@ -162,11 +151,7 @@ impl Database {
             .collect()
     }
 
-    pub async fn chunks_of(
-        &self,
-        transaction: &mut Transaction<'static, Any>,
-        document: DocumentId,
-    ) -> Result<u64> {
+    pub async fn chunks_of(&self, transaction: &mut Transaction<'static, Any>, document: DocumentId) -> Result<u64> {
         let row = sqlx::query("select count(*) from chunks where document_id = $1")
             .bind(document.to_string())
             .fetch_one(&mut **transaction)
@@ -185,15 +170,9 @@ fn read_indexed(row: &AnyRow) -> Result<IndexedChunk> {
         document: id(row, "document_id")?,
         collection: id(row, "collection_id")?,
         title: row.try_get("title")?,
-        heading_path: serde_json::from_str(&headings)
-            .map_err(|error| StoreError::damaged("heading path", error))?,
+        heading_path: serde_json::from_str(&headings).map_err(|error| StoreError::damaged("heading path", error))?,
         text: row.try_get("text")?,
         language: Language::parse(&language),
-        embedding: embedding
-            .as_chunks::<4>()
-            .0
-            .iter()
-            .map(|bytes| f32::from_le_bytes(*bytes))
-            .collect(),
+        embedding: embedding.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect(),
     })
 }

@@ -44,13 +44,8 @@ impl Database {
     }
 
     pub async fn collection_id(&self, name: &str) -> Result<CollectionId> {
-        let row = sqlx::query("select id from collections where name = $1")
-            .bind(name)
-            .fetch_optional(&self.pool)
-            .await?;
-        id(
-            &row.ok_or_else(|| StoreError::NoSuchCollection(name.to_owned()))?,
-            "id",
-        )
+        let row =
+            sqlx::query("select id from collections where name = $1").bind(name).fetch_optional(&self.pool).await?;
+        id(&row.ok_or_else(|| StoreError::NoSuchCollection(name.to_owned()))?, "id")
     }
 }

@@ -25,13 +25,9 @@ pub struct Known {
 
 impl Database {
     pub async fn document(&self, document: DocumentId) -> Result<Document> {
-        let statement = format!(
-            "select {COLUMNS} from documents d join collections c on c.id = d.collection_id where d.id = $1"
-        );
-        let row = sqlx::query(AssertSqlSafe(statement))
-            .bind(document.to_string())
-            .fetch_optional(&self.pool)
-            .await?;
+        let statement =
+            format!("select {COLUMNS} from documents d join collections c on c.id = d.collection_id where d.id = $1");
+        let row = sqlx::query(AssertSqlSafe(statement)).bind(document.to_string()).fetch_optional(&self.pool).await?;
         read(&row.ok_or_else(|| StoreError::NoSuchDocument(document.to_string()))?)
     }
 
@@ -49,10 +45,7 @@ impl Database {
              and (d.created_at < $4 or (d.created_at = $4 and d.id < $5)) \
              order by d.created_at desc, d.id desc limit $6"
         );
-        let contains = filter
-            .contains
-            .as_deref()
-            .map(|text| format!("%{}%", text.to_lowercase().replace('%', " ")));
+        let contains = filter.contains.as_deref().map(|text| format!("%{}%", text.to_lowercase().replace('%', " ")));
         let rows = sqlx::query(AssertSqlSafe(statement))
             .bind(filter.collection.clone().unwrap_or_default())
             .bind(filter.status.map_or("", Status::as_str))
@@ -65,17 +58,16 @@ impl Database {
         let mut items = rows.iter().map(read).collect::<Result<Vec<_>>>()?;
         let more = items.len() > limit as usize;
         items.truncate(limit as usize);
-        let next_cursor = items
-            .last()
-            .filter(|_| more)
-            .map(|last| format!("{}.{}", last.created_at_ms, last.id));
+        let next_cursor = items.last().filter(|_| more).map(|last| format!("{}.{}", last.created_at_ms, last.id));
         Ok(Page { items, next_cursor })
     }
 
     pub async fn counts(&self) -> Result<Counts> {
-        let rows = sqlx::query("select status, count(*), cast(coalesce(sum(chunk_count), 0) as bigint) from documents group by status")
-            .fetch_all(&self.pool)
-            .await?;
+        let rows = sqlx::query(
+            "select status, count(*), cast(coalesce(sum(chunk_count), 0) as bigint) from documents group by status",
+        )
+        .fetch_all(&self.pool)
+        .await?;
         let mut counts = Counts::default();
         for row in &rows {
             let status: String = row.try_get(0)?;
@@ -220,11 +212,7 @@ impl Database {
     }
 
     /// Whether a document names these bytes as its newest.
-    pub async fn document_needs(
-        &self,
-        transaction: &mut Transaction<'static, Any>,
-        sha256: &str,
-    ) -> Result<bool> {
+    pub async fn document_needs(&self, transaction: &mut Transaction<'static, Any>, sha256: &str) -> Result<bool> {
         let row = sqlx::query("select 1 from documents where sha256 = $1 limit 1")
             .bind(sha256)
             .fetch_optional(&mut **transaction)
@@ -234,11 +222,9 @@ impl Database {
 
     /// The languages of the documents in some collections.
     pub async fn languages(&self, collections: &[CollectionId]) -> Result<Vec<Language>> {
-        let rows = sqlx::query(
-            "select distinct collection_id, language from documents where language is not null",
-        )
-        .fetch_all(&self.pool)
-        .await?;
+        let rows = sqlx::query("select distinct collection_id, language from documents where language is not null")
+            .fetch_all(&self.pool)
+            .await?;
         let mut languages = Vec::new();
         for row in &rows {
             let collection: CollectionId = id(row, "collection_id")?;
@@ -260,11 +246,7 @@ fn parse_cursor(cursor: &str) -> Result<(i64, String)> {
 }
 
 fn read_known(row: &AnyRow) -> Result<Known> {
-    Ok(Known {
-        id: id(row, "id")?,
-        sha256: row.try_get("sha256")?,
-        status: row.try_get("status")?,
-    })
+    Ok(Known { id: id(row, "id")?, sha256: row.try_get("sha256")?, status: row.try_get("status")? })
 }
 
 fn read(row: &AnyRow) -> Result<Document> {
@@ -273,10 +255,7 @@ fn read(row: &AnyRow) -> Result<Document> {
     let language: Option<String> = row.try_get("language")?;
     let (bytes, chunk_count): (i64, i64) = (row.try_get("bytes")?, row.try_get("chunk_count")?);
     let pages: Option<i64> = row.try_get("page_count")?;
-    let (done, total): (Option<i64>, Option<i64>) = (
-        row.try_get("progress_done")?,
-        row.try_get("progress_total")?,
-    );
+    let (done, total): (Option<i64>, Option<i64>) = (row.try_get("progress_done")?, row.try_get("progress_total")?);
     let code: Option<String> = row.try_get("error_code")?;
     let error = match code {
         Some(code) => {
@@ -297,14 +276,9 @@ fn read(row: &AnyRow) -> Result<Document> {
         sha256: row.try_get("sha256")?,
         status: Status::parse(&status).ok_or_else(|| StoreError::damaged("status", &status))?,
         stage: row.try_get("stage")?,
-        progress: done
-            .zip(total)
-            .map(|(done, total)| (done as u64, total as u64)),
+        progress: done.zip(total).map(|(done, total)| (done as u64, total as u64)),
         current_revision: current
-            .map(|text| {
-                text.parse()
-                    .map_err(|error| StoreError::damaged("id", error))
-            })
+            .map(|text| text.parse().map_err(|error| StoreError::damaged("id", error)))
             .transpose()?,
         page_count: pages.map(|pages| pages as u32),
         chunk_count: chunk_count as u32,

@@ -35,11 +35,7 @@ impl Database {
         Ok(row.try_get(0)?)
     }
 
-    pub async fn cancel_jobs(
-        &self,
-        transaction: &mut Transaction<'static, Any>,
-        document: DocumentId,
-    ) -> Result<()> {
+    pub async fn cancel_jobs(&self, transaction: &mut Transaction<'static, Any>, document: DocumentId) -> Result<()> {
         sqlx::query("update jobs set state = 'cancelled' where document_id = $1 and state in ('queued', 'running')")
             .bind(document.to_string())
             .execute(&mut **transaction)
@@ -57,10 +53,7 @@ impl Database {
              order by priority desc, id limit 1 {}",
             self.skip_locked()
         );
-        let row = sqlx::query(AssertSqlSafe(statement))
-            .bind(now)
-            .fetch_optional(&mut *transaction)
-            .await?;
+        let row = sqlx::query(AssertSqlSafe(statement)).bind(now).fetch_optional(&mut *transaction).await?;
         let Some(row) = row else {
             transaction.rollback().await?;
             return Ok(None);
@@ -75,31 +68,28 @@ impl Database {
             attempt: attempt as u32 + 1,
             worker: worker.to_owned(),
         };
-        sqlx::query("update jobs set state = 'running', worker = $1, lease_until = $2, attempt = attempt + 1 where id = $3")
-            .bind(worker)
-            .bind(now + lease.as_millis() as i64)
-            .bind(job.id)
-            .execute(&mut *transaction)
-            .await?;
+        sqlx::query(
+            "update jobs set state = 'running', worker = $1, lease_until = $2, attempt = attempt + 1 where id = $3",
+        )
+        .bind(worker)
+        .bind(now + lease.as_millis() as i64)
+        .bind(job.id)
+        .execute(&mut *transaction)
+        .await?;
         transaction.commit().await?;
         Ok(Some(job))
     }
 
     /// Extends the lease; `JobLost` when the job is no longer this worker's.
     pub async fn extend_lease(&self, job: &Job, lease: Duration) -> Result<()> {
-        let updated = sqlx::query(
-            "update jobs set lease_until = $1 where id = $2 and state = 'running' and worker = $3",
-        )
-        .bind(now_ms() + lease.as_millis() as i64)
-        .bind(job.id)
-        .bind(&job.worker)
-        .execute(&self.pool)
-        .await?;
-        if updated.rows_affected() == 1 {
-            Ok(())
-        } else {
-            Err(StoreError::JobLost)
-        }
+        let updated =
+            sqlx::query("update jobs set lease_until = $1 where id = $2 and state = 'running' and worker = $3")
+                .bind(now_ms() + lease.as_millis() as i64)
+                .bind(job.id)
+                .bind(&job.worker)
+                .execute(&self.pool)
+                .await?;
+        if updated.rows_affected() == 1 { Ok(()) } else { Err(StoreError::JobLost) }
     }
 
     /// Changes the state of a job that is still this worker's, and fails with `JobLost` otherwise.
@@ -120,53 +110,34 @@ impl Database {
         .bind(&job.worker)
         .execute(&mut **transaction)
         .await?;
-        if updated.rows_affected() == 1 {
-            Ok(())
-        } else {
-            Err(StoreError::JobLost)
-        }
+        if updated.rows_affected() == 1 { Ok(()) } else { Err(StoreError::JobLost) }
     }
 
     /// Makes sure, inside the transaction, that the job is still this worker's.
-    pub async fn hold_job(
-        &self,
-        transaction: &mut Transaction<'static, Any>,
-        job: &Job,
-    ) -> Result<()> {
-        let held = sqlx::query(
-            "update jobs set worker = worker where id = $1 and state = 'running' and worker = $2",
-        )
-        .bind(job.id)
-        .bind(&job.worker)
-        .execute(&mut **transaction)
-        .await?;
-        if held.rows_affected() == 1 {
-            Ok(())
-        } else {
-            Err(StoreError::JobLost)
-        }
+    pub async fn hold_job(&self, transaction: &mut Transaction<'static, Any>, job: &Job) -> Result<()> {
+        let held = sqlx::query("update jobs set worker = worker where id = $1 and state = 'running' and worker = $2")
+            .bind(job.id)
+            .bind(&job.worker)
+            .execute(&mut **transaction)
+            .await?;
+        if held.rows_affected() == 1 { Ok(()) } else { Err(StoreError::JobLost) }
     }
 
     /// Where one process owns everything, whoever held a job before it started is gone.
     pub async fn free_all_leases(&self) -> Result<u64> {
-        let freed = sqlx::query("update jobs set state = 'queued', worker = null, lease_until = null where state = 'running'")
-            .execute(&self.pool)
-            .await?;
+        let freed =
+            sqlx::query("update jobs set state = 'queued', worker = null, lease_until = null where state = 'running'")
+                .execute(&self.pool)
+                .await?;
         Ok(freed.rows_affected())
     }
 
     /// Whether a job that is not finished needs these bytes.
-    pub async fn job_needs(
-        &self,
-        transaction: &mut Transaction<'static, Any>,
-        sha256: &str,
-    ) -> Result<bool> {
-        let row = sqlx::query(
-            "select 1 from jobs where sha256 = $1 and state in ('queued', 'running') limit 1",
-        )
-        .bind(sha256)
-        .fetch_optional(&mut **transaction)
-        .await?;
+    pub async fn job_needs(&self, transaction: &mut Transaction<'static, Any>, sha256: &str) -> Result<bool> {
+        let row = sqlx::query("select 1 from jobs where sha256 = $1 and state in ('queued', 'running') limit 1")
+            .bind(sha256)
+            .fetch_optional(&mut **transaction)
+            .await?;
         Ok(row.is_some())
     }
 }

@@ -41,10 +41,7 @@ impl Database {
         let file = data_dir.join("terroir.sqlite");
         let (url, kind) = match url {
             Some(url) => (url.to_owned(), Kind::Postgres),
-            None => (
-                format!("sqlite://{}?mode=rwc", file.display()),
-                Kind::Sqlite,
-            ),
+            None => (format!("sqlite://{}?mode=rwc", file.display()), Kind::Sqlite),
         };
         let pool = AnyPoolOptions::new()
             .max_connections(8)
@@ -99,9 +96,7 @@ impl Database {
     /// then the order in which changes become visible, and a follower can't miss one.
     async fn order_changes(&self, transaction: &mut Transaction<'static, Any>) -> Result<()> {
         if self.kind == Kind::Postgres {
-            sqlx::query("select pg_advisory_xact_lock(7305809)")
-                .execute(&mut **transaction)
-                .await?;
+            sqlx::query("select pg_advisory_xact_lock(7305809)").execute(&mut **transaction).await?;
         }
         Ok(())
     }
@@ -118,25 +113,19 @@ impl Database {
             .bind(value)
             .execute(&self.pool)
             .await?;
-        let row = sqlx::query("select value from meta where key = $1")
-            .bind(key)
-            .fetch_one(&self.pool)
-            .await?;
+        let row = sqlx::query("select value from meta where key = $1").bind(key).fetch_one(&self.pool).await?;
         Ok(row.try_get(0)?)
     }
 }
 
 pub fn now_ms() -> i64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |elapsed| elapsed.as_millis() as i64)
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_millis() as i64)
 }
 
 /// An id out of a text column.
 fn id<T: std::str::FromStr<Err = uuid::Error>>(row: &AnyRow, column: &str) -> Result<T> {
     let text: String = row.try_get(column)?;
-    text.parse()
-        .map_err(|error| StoreError::damaged("id", error))
+    text.parse().map_err(|error| StoreError::damaged("id", error))
 }
 
 fn count(row: &AnyRow) -> Result<u64> {

@@ -59,9 +59,7 @@ impl Database {
             .bind(document.to_string())
             .fetch_all(&mut **transaction)
             .await?;
-        rows.iter()
-            .map(|row| Ok((id(row, "id")?, row.try_get("sha256")?)))
-            .collect()
+        rows.iter().map(|row| Ok((id(row, "id")?, row.try_get("sha256")?))).collect()
     }
 
     /// Makes the revision the one that searches find, and the document ready.
@@ -94,10 +92,12 @@ impl Database {
 
     /// A revision with its text, if it is there.
     pub async fn revision(&self, revision: RevisionId) -> Result<Option<Revision>> {
-        let row = sqlx::query("select id, document_id, media_type, title, text, structure, sha256 from revisions where id = $1")
-            .bind(revision.to_string())
-            .fetch_optional(&self.pool)
-            .await?;
+        let row = sqlx::query(
+            "select id, document_id, media_type, title, text, structure, sha256 from revisions where id = $1",
+        )
+        .bind(revision.to_string())
+        .fetch_optional(&self.pool)
+        .await?;
         let Some(row) = row else { return Ok(None) };
         Ok(Some(Revision {
             id: id(&row, "id")?,
@@ -112,18 +112,12 @@ impl Database {
 
     /// Every revision, current or about to be.
     pub async fn all_revisions(&self) -> Result<Vec<RevisionId>> {
-        let rows = sqlx::query("select id from revisions order by id")
-            .fetch_all(&self.pool)
-            .await?;
+        let rows = sqlx::query("select id from revisions order by id").fetch_all(&self.pool).await?;
         rows.iter().map(|row| id(row, "id")).collect()
     }
 
     /// Whether a revision that is kept was made of these bytes.
-    pub async fn revision_needs(
-        &self,
-        transaction: &mut Transaction<'static, Any>,
-        sha256: &str,
-    ) -> Result<bool> {
+    pub async fn revision_needs(&self, transaction: &mut Transaction<'static, Any>, sha256: &str) -> Result<bool> {
         let row = sqlx::query("select 1 from revisions where sha256 = $1 limit 1")
             .bind(sha256)
             .fetch_optional(&mut **transaction)

@@ -7,8 +7,8 @@ mod time;
 
 pub use answer::{Answer, AskRequest, Citation, Delta, QuotePlace, Sources, Style, Timings, Usage};
 pub use document::{
-    BlockView, BoxesView, ContentText, DocumentError, DocumentView, PageSizeView, Progress, Removed, RemovedView, UploadedItem,
-    WarningView,
+    BlockView, BoxesView, ContentText, DocumentError, DocumentView, PageSizeView, Progress, Removed, RemovedView,
+    UploadedItem, WarningView,
 };
 pub use passage::{HitView, LocatorView, Passage, SearchMode, SearchRequest, SearchView};
 pub use time::rfc3339;
@@ -36,12 +36,6 @@ pub struct PageBox {
 
 impl From<terroir_ingest::layout::PageBox> for PageBox {
     fn from(from: terroir_ingest::layout::PageBox) -> Self {
-        Self {
-            page: from.page,
-            x: from.x,
-            y: from.y,
-            width: from.width,
-            height: from.height,
-        }
+        Self { page: from.page, x: from.x, y: from.y, width: from.width, height: from.height }
     }
 }

@@ -70,7 +70,8 @@ pub fn bench(settings: &Settings, command: &BenchCommand, json: bool) -> anyhow:
             }
             println!(
                 "prefill {:.0} tokens/s, decode {:.0} tokens/s on {threads} threads",
-                measured.prefill_tokens_per_s, measured.decode_tokens_per_s.unwrap_or_default()
+                measured.prefill_tokens_per_s,
+                measured.decode_tokens_per_s.unwrap_or_default()
             );
             Ok(())
         }

@@ -63,7 +63,8 @@ impl Client {
         let mut body = Vec::with_capacity(bytes.len() + 1024);
         for (name, value) in [("collection", collection), ("source_uri", source_uri)] {
             body.extend_from_slice(
-                format!("--{boundary}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n").as_bytes(),
+                format!("--{boundary}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
+                    .as_bytes(),
             );
         }
         body.extend_from_slice(
@@ -104,10 +105,13 @@ impl Client {
         Ok(())
     }
 
-    fn post_raw(&self, path: &str, media_type: &str, body: Vec<u8>) -> anyhow::Result<ureq::http::Response<ureq::Body>> {
-        let request = self
-            .authorized(ureq::http::Request::post(self.url(path)))
-            .header("Content-Type", media_type);
+    fn post_raw(
+        &self,
+        path: &str,
+        media_type: &str,
+        body: Vec<u8>,
+    ) -> anyhow::Result<ureq::http::Response<ureq::Body>> {
+        let request = self.authorized(ureq::http::Request::post(self.url(path))).header("Content-Type", media_type);
         Ok(self.agent.run(request.body(body)?)?)
     }
 
@@ -128,7 +132,8 @@ fn read_json(response: ureq::http::Response<ureq::Body>) -> anyhow::Result<Value
     let status = response.status();
     let mut text = String::new();
     response.into_body().into_reader().read_to_string(&mut text)?;
-    let value: Value = serde_json::from_str(&text).with_context(|| format!("the service answered {status} without JSON"))?;
+    let value: Value =
+        serde_json::from_str(&text).with_context(|| format!("the service answered {status} without JSON"))?;
     if status.is_success() {
         return Ok(value);
     }

@@ -13,8 +13,8 @@ use serde_json::json;
 use terroir_embed::{Encoder, EncoderOptions, ModelStore, Priority};
 use terroir_ingest::chunk::chunk;
 use terroir_ingest::document::ParsedDocument;
-use terroir_ingest::worker::{embedding_text, new_revision};
 use terroir_ingest::text;
+use terroir_ingest::worker::{embedding_text, new_revision};
 use terroir_store::evaluation::{CorpusDocument, Measures, TestCollection};
 use terroir_store::{Mode as SearchMode, NewDocument, SearchRequest, Store, StoreOptions};
 
@@ -78,7 +78,11 @@ async fn open(data: &Path, encoder: &Encoder) -> anyhow::Result<Store> {
 }
 
 /// Adds what is missing; gives the test collection's name of each document.
-async fn fill(store: &Store, encoder: &Encoder, collection: &TestCollection) -> anyhow::Result<HashMap<String, String>> {
+async fn fill(
+    store: &Store,
+    encoder: &Encoder,
+    collection: &TestCollection,
+) -> anyhow::Result<HashMap<String, String>> {
     let bar = ProgressBar::new(collection.corpus.len() as u64);
     bar.set_style(ProgressStyle::with_template("indexing {bar:30} {pos}/{len}, {eta} left")?);
     let adding = collection.corpus.iter().map(|document| {
@@ -152,7 +156,9 @@ async fn measure(
         let started = Instant::now();
         let query_embedding = match mode {
             Mode::Lexical => None,
-            Mode::Hybrid | Mode::Dense => encoder.encode(vec![query.text.clone()], Priority::Interactive).await?.into_iter().next(),
+            Mode::Hybrid | Mode::Dense => {
+                encoder.encode(vec![query.text.clone()], Priority::Interactive).await?.into_iter().next()
+            }
         };
         let request = SearchRequest {
             query: query.text.clone(),

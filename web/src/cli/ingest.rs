@@ -188,7 +188,12 @@ impl Run<'_> {
         }
         println!(
             "{} ready, {} failed, {} already there; {} pages, {} chunks in {:.1} s",
-            summary.ready, summary.failed, summary.duplicate, summary.pages, summary.chunks, elapsed.as_secs_f64()
+            summary.ready,
+            summary.failed,
+            summary.duplicate,
+            summary.pages,
+            summary.chunks,
+            elapsed.as_secs_f64()
         );
         Ok(())
     }
@@ -208,10 +213,9 @@ impl Run<'_> {
     }
 
     fn remove(&self, source: &Source) -> anyhow::Result<()> {
-        let found = self.client.post(
-            "/api/v1/documents/lookup",
-            &json!({"collection": self.collection, "source_uri": source.uri}),
-        );
+        let found = self
+            .client
+            .post("/api/v1/documents/lookup", &json!({"collection": self.collection, "source_uri": source.uri}));
         let Ok(document) = found else { return Ok(()) };
         let id = document["id"].as_str().context("the document has no id")?;
         self.client.delete(&format!("/api/v1/documents/{id}"))?;
@@ -264,9 +268,8 @@ fn sources(paths: &[String]) -> anyhow::Result<Vec<Source>> {
             continue;
         }
         let root = fs_err::canonicalize(given)?;
-        let visible = |entry: &walkdir::DirEntry| {
-            entry.depth() == 0 || !entry.file_name().to_string_lossy().starts_with('.')
-        };
+        let visible =
+            |entry: &walkdir::DirEntry| entry.depth() == 0 || !entry.file_name().to_string_lossy().starts_with('.');
         for entry in walkdir::WalkDir::new(&root).sort_by_file_name().into_iter().filter_entry(visible) {
             let entry = entry.with_context(|| format!("reading {given}"))?;
             if entry.file_type().is_file() {

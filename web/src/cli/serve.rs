@@ -25,7 +25,9 @@ pub fn serve(settings: Settings) -> anyhow::Result<()> {
 pub fn worker(settings: Settings) -> anyhow::Result<()> {
     telemetry::start(&settings)?;
     if settings.database.url.is_empty() {
-        bail!("a separate worker needs a PostgreSQL database that it shares with the service: set DATABASE_URL; without one, `terroir serve` ingests by itself");
+        bail!(
+            "a separate worker needs a PostgreSQL database that it shares with the service: set DATABASE_URL; without one, `terroir serve` ingests by itself"
+        );
     }
     actix_web::rt::System::new().block_on(async move {
         let service = Service::open(settings).await?;
@@ -39,8 +41,7 @@ pub fn worker(settings: Settings) -> anyhow::Result<()> {
 /// Ends with Ctrl-C or the signal that service managers send.
 async fn interrupted() {
     use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut interrupt), Ok(mut terminate)) =
-        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
     else {
         return std::future::pending().await;
     };

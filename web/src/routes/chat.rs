@@ -86,25 +86,29 @@ pub async fn chat_completions(service: web::Data<Service>, request: web::Json<Ch
     }
     let question = request.messages.iter().rev().find(|message| message.role == "user");
     let question = question.map(|message| message.content.text()).ok_or_else(|| {
-        ApiError::new("invalid_request", "there is no message with the role user", "send the question as a user message").param("messages")
+        ApiError::new(
+            "invalid_request",
+            "there is no message with the role user",
+            "send the question as a user message",
+        )
+        .param("messages")
     })?;
-    let events = answer::start(service, AskRequest {
-        question,
-        collection: request.collection,
-        style: request.style,
-        top_k: None,
-        stream: None,
-        seed: request.seed,
-        temperature: request.temperature,
-        max_tokens: request.max_completion_tokens.or(request.max_tokens),
-    })
+    let events = answer::start(
+        service,
+        AskRequest {
+            question,
+            collection: request.collection,
+            style: request.style,
+            top_k: None,
+            stream: None,
+            seed: request.seed,
+            temperature: request.temperature,
+            max_tokens: request.max_completion_tokens.or(request.max_tokens),
+        },
+    )
     .await?;
     let created = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_secs());
-    let head = Head {
-        id: format!("chatcmpl-{}", uuid::Uuid::now_v7().simple()),
-        created,
-        model,
-    };
+    let head = Head { id: format!("chatcmpl-{}", uuid::Uuid::now_v7().simple()), created, model };
     if !request.stream {
         return whole(&head, events).await;
     }

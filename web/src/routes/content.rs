@@ -18,7 +18,11 @@ const ORIGINAL_POLICY: &str = "sandbox; default-src 'none'; style-src 'unsafe-in
 #[utoipa::path(tag = "documents", params(("id" = String, Path, description = "Document")),
     responses((status = 200, body = [u8]), (status = 404, body = ErrorBody)))]
 #[get("/api/v1/documents/{id}/content")]
-pub async fn original(service: web::Data<Service>, id: web::Path<String>, request: HttpRequest) -> ApiResult<HttpResponse> {
+pub async fn original(
+    service: web::Data<Service>,
+    id: web::Path<String>,
+    request: HttpRequest,
+) -> ApiResult<HttpResponse> {
     let document = service.document(&id).await?;
     let path = service.store.blobs().path(&document.sha256);
     let media_type = document.media_type.as_deref().and_then(|name| name.parse().ok());
@@ -30,9 +34,7 @@ pub async fn original(service: web::Data<Service>, id: web::Path<String>, reques
             parameters: vec![DispositionParam::Filename(document.file_name.clone())],
         });
     let mut response = file.into_response(&request);
-    response
-        .headers_mut()
-        .insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(ORIGINAL_POLICY));
+    response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(ORIGINAL_POLICY));
     Ok(response)
 }
 
@@ -79,7 +81,11 @@ pub struct Range {
 #[utoipa::path(tag = "documents", params(("id" = String, Path, description = "Document"), Range),
     responses((status = 200, body = BoxesView), (status = 404, body = ErrorBody)))]
 #[get("/api/v1/documents/{id}/boxes")]
-pub async fn boxes(service: web::Data<Service>, id: web::Path<String>, range: web::Query<Range>) -> ApiResult<web::Json<BoxesView>> {
+pub async fn boxes(
+    service: web::Data<Service>,
+    id: web::Path<String>,
+    range: web::Query<Range>,
+) -> ApiResult<web::Json<BoxesView>> {
     let document = service.document(&id).await?;
     let (_, structure) = service.current_revision(&document).await?;
     let layout = structure.layout;
@@ -91,12 +97,5 @@ pub async fn boxes(service: web::Data<Service>, id: web::Path<String>, range: we
 }
 
 fn page_sizes(layout: &terroir_ingest::layout::Layout) -> Vec<PageSizeView> {
-    layout
-        .pages
-        .iter()
-        .map(|page| PageSizeView {
-            width: page.width,
-            height: page.height,
-        })
-        .collect()
+    layout.pages.iter().map(|page| PageSizeView { width: page.width, height: page.height }).collect()
 }

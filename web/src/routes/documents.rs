@@ -27,11 +27,19 @@ pub struct ListQuery {
 #[utoipa::path(tag = "documents", params(ListQuery),
     responses((status = 200, body = Page<DocumentView>), (status = 400, body = ErrorBody)))]
 #[get("/api/v1/documents")]
-pub async fn list_documents(service: web::Data<Service>, query: web::Query<ListQuery>) -> ApiResult<web::Json<Page<DocumentView>>> {
+pub async fn list_documents(
+    service: web::Data<Service>,
+    query: web::Query<ListQuery>,
+) -> ApiResult<web::Json<Page<DocumentView>>> {
     let query = query.into_inner();
     let status = match query.status.as_deref().filter(|status| !status.is_empty()) {
         Some(text) => Some(Status::parse(text).ok_or_else(|| {
-            ApiError::new("invalid_request", format!("there is no status {text:?}"), "queued, processing, ready or failed").param("status")
+            ApiError::new(
+                "invalid_request",
+                format!("there is no status {text:?}"),
+                "queued, processing, ready or failed",
+            )
+            .param("status")
         })?),
         None => None,
     };
@@ -60,7 +68,10 @@ pub struct Lookup {
 #[utoipa::path(tag = "documents", request_body = Lookup,
     responses((status = 200, body = DocumentView), (status = 404, body = ErrorBody)))]
 #[post("/api/v1/documents/lookup")]
-pub async fn lookup_document(service: web::Data<Service>, lookup: web::Json<Lookup>) -> ApiResult<web::Json<DocumentView>> {
+pub async fn lookup_document(
+    service: web::Data<Service>,
+    lookup: web::Json<Lookup>,
+) -> ApiResult<web::Json<DocumentView>> {
     let document = service.store.document_by_source(&lookup.collection, &lookup.source_uri).await?;
     Ok(web::Json(document.into()))
 }
@@ -81,11 +92,6 @@ pub async fn remove_document(service: web::Data<Service>, id: web::Path<String>)
     let removed = service.store.remove_document(document.id).await?;
     Ok(web::Json(RemovedView {
         document: document.id.to_string(),
-        removed: Removed {
-            chunks: removed.chunks,
-            lexical: removed.lexical,
-            dense: removed.dense,
-            blob: removed.blob,
-        },
+        removed: Removed { chunks: removed.chunks, lexical: removed.lexical, dense: removed.dense, blob: removed.blob },
     }))
 }

@@ -34,15 +34,9 @@ pub async fn healthz(service: web::Data<Service>) -> ApiResult<&'static str> {
 #[get("/metrics")]
 pub async fn metrics(service: web::Data<Service>) -> ApiResult<HttpResponse> {
     let counts = service.store.counts().await?;
-    for (status, count) in [
-        ("ready", counts.ready),
-        ("processing", counts.processing),
-        ("failed", counts.failed),
-    ] {
+    for (status, count) in [("ready", counts.ready), ("processing", counts.processing), ("failed", counts.failed)] {
         service.metrics.documents(status, count as i64);
     }
     let text = service.metrics.text().map_err(ApiError::internal)?;
-    Ok(HttpResponse::Ok()
-        .insert_header((header::CONTENT_TYPE, "text/plain; version=0.0.4"))
-        .body(text))
+    Ok(HttpResponse::Ok().insert_header((header::CONTENT_TYPE, "text/plain; version=0.0.4")).body(text))
 }

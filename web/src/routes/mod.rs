@@ -11,6 +11,7 @@ mod maintenance;
 mod openai;
 mod search;
 mod status;
+mod unmatched;
 mod upload;
 
 use actix_web::web;
@@ -19,7 +20,7 @@ pub(crate) use self::{
     ask::*, chat::*, collections::*, content::*, documents::*, events::*, health::*, maintenance::*, openai::*,
     search::*, status::*, upload::*,
 };
-use crate::{openapi, ui};
+use crate::openapi;
 
 pub fn all(config: &mut web::ServiceConfig) {
     config
@@ -47,5 +48,5 @@ pub fn all(config: &mut web::ServiceConfig) {
         .service(healthz)
         .service(metrics)
         .service(openapi::description)
-        .default_service(web::get().to(ui::file));
+        .default_service(web::to(unmatched::answer));
 }

@@ -45,12 +45,7 @@ pub async fn models(service: web::Data<Service>) -> HttpResponse {
     let data: Vec<ModelObject> = passports
         .into_iter()
         .flatten()
-        .map(|passport| ModelObject {
-            id: passport.name,
-            object: "model",
-            created: 0,
-            owned_by: passport.source,
-        })
+        .map(|passport| ModelObject { id: passport.name, object: "model", created: 0, owned_by: passport.source })
         .collect();
     HttpResponse::Ok().json(json!({"object": "list", "data": data}))
 }
@@ -59,10 +54,7 @@ pub async fn models(service: web::Data<Service>) -> HttpResponse {
 #[utoipa::path(tag = "openai", request_body = EmbeddingsRequest,
     responses((status = 200, body = Value), (status = 429, body = ErrorBody)))]
 #[post("/v1/embeddings")]
-pub async fn embeddings(
-    service: web::Data<Service>,
-    request: web::Json<EmbeddingsRequest>,
-) -> ApiResult<HttpResponse> {
+pub async fn embeddings(service: web::Data<Service>, request: web::Json<EmbeddingsRequest>) -> ApiResult<HttpResponse> {
     let request = request.into_inner();
     let name = &service.encoder.passport().name;
     if let Some(model) = request.model.filter(|model| model != name) {
@@ -73,12 +65,24 @@ pub async fn embeddings(
         Input::Many(texts) => texts,
     };
     if texts.is_empty() || texts.len() > MAX_INPUTS {
-        return Err(ApiError::new("invalid_request", format!("input must hold 1 to {MAX_INPUTS} texts"), "send several requests").param("input"));
+        return Err(ApiError::new(
+            "invalid_request",
+            format!("input must hold 1 to {MAX_INPUTS} texts"),
+            "send several requests",
+        )
+        .param("input"));
     }
     let base64 = match request.encoding_format.as_deref() {
         None | Some("float") => false,
         Some("base64") => true,
-        Some(_) => return Err(ApiError::new("invalid_request", "encoding_format must be float or base64", "leave it out for float").param("encoding_format")),
+        Some(_) => {
+            return Err(ApiError::new(
+                "invalid_request",
+                "encoding_format must be float or base64",
+                "leave it out for float",
+            )
+            .param("encoding_format"));
+        }
     };
     let tokens: usize = texts.iter().map(|text| service.encoder.count_tokens(text)).sum();
     let vectors = service.encode(texts).await?;
@@ -104,5 +108,6 @@ fn embedding(vector: &[f32], base64: bool) -> Value {
 }
 
 pub fn unknown_model(name: &str) -> ApiError {
-    ApiError::new("model_not_found", format!("there is no model {name:?} here"), "GET /v1/models lists the models").param("model")
+    ApiError::new("model_not_found", format!("there is no model {name:?} here"), "GET /v1/models lists the models")
+        .param("model")
 }

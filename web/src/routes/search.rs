@@ -15,7 +15,10 @@ const MAX_TOP_K: usize = 100;
     responses((status = 200, body = SearchView), (status = 400, body = ErrorBody), (status = 404, body = ErrorBody),
         (status = 429, body = ErrorBody)))]
 #[post("/api/v1/search")]
-pub async fn search(service: web::Data<Service>, request: web::Json<SearchRequest>) -> ApiResult<web::Json<SearchView>> {
+pub async fn search(
+    service: web::Data<Service>,
+    request: web::Json<SearchRequest>,
+) -> ApiResult<web::Json<SearchView>> {
     let request = request.into_inner();
     let query = service.check_length(&request.query)?;
     if query.is_empty() {

@@ -49,10 +49,7 @@ pub async fn status(service: web::Data<Service>) -> ApiResult<web::Json<StatusVi
             failed: counts.failed,
         },
         chunks: counts.chunks,
-        models: Models {
-            embed: service.encoder.passport().clone(),
-            generate: service.generator_passport(),
-        },
+        models: Models { embed: service.encoder.passport().clone(), generate: service.generator_passport() },
         uptime_s: service.started.elapsed().as_secs(),
     }))
 }

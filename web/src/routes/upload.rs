@@ -32,7 +32,12 @@ pub struct Upload {
 pub async fn upload(service: web::Data<Service>, form: MultipartForm<Upload>) -> ApiResult<HttpResponse> {
     let Upload { files, collection, source_uri } = form.into_inner();
     if files.is_empty() {
-        return Err(ApiError::new("invalid_upload", "the form has no field file", "send each file in a form field named file").param("file"));
+        return Err(ApiError::new(
+            "invalid_upload",
+            "the form has no field file",
+            "send each file in a form field named file",
+        )
+        .param("file"));
     }
     let max_bytes = service.settings.ingest.max_file_bytes;
     if files.iter().any(|file| file.size as u64 > max_bytes) {
@@ -44,7 +49,8 @@ pub async fn upload(service: web::Data<Service>, form: MultipartForm<Upload>) ->
     for file in files {
         let path = file.file_name.clone().filter(|name| !name.is_empty()).unwrap_or_else(|| "unnamed".into());
         let blobs = service.store.blobs().clone();
-        let blob = tokio::task::spawn_blocking(move || blobs.add_file(file.file)).await.map_err(ApiError::internal)??;
+        let blob =
+            tokio::task::spawn_blocking(move || blobs.add_file(file.file)).await.map_err(ApiError::internal)??;
         let new = NewDocument {
             collection: collection.clone(),
             source_uri: source_uri.clone().unwrap_or_else(|| format!("upload:{path}")),
@@ -54,13 +60,12 @@ pub async fn upload(service: web::Data<Service>, form: MultipartForm<Upload>) ->
             priority: PRIORITY,
         };
         items.push(match service.store.enqueue(&new).await? {
-            Enqueued::Queued { document, job } => UploadedItem {
-                path,
-                document: document.to_string(),
-                job: Some(job.to_string()),
-                status: "queued",
-            },
-            Enqueued::Duplicate { document } => UploadedItem { path, document: document.to_string(), job: None, status: "duplicate" },
+            Enqueued::Queued { document, job } => {
+                UploadedItem { path, document: document.to_string(), job: Some(job.to_string()), status: "queued" }
+            }
+            Enqueued::Duplicate { document } => {
+                UploadedItem { path, document: document.to_string(), job: None, status: "duplicate" }
+            }
         });
     }
     Ok(HttpResponse::Accepted().json(json!({"items": items})))

@@ -57,11 +57,10 @@ impl CompositeFont {
             _ => (None, &b""[..]),
         };
         let map = map.unwrap_or_else(CMap::identity_h);
-        let is_vertical = map.metadata().writing_mode == Some(WritingMode::Vertical)
-            || encoding_name.ends_with(b"-V");
+        let is_vertical = map.metadata().writing_mode == Some(WritingMode::Vertical) || encoding_name.ends_with(b"-V");
         let to_unicode = ToUnicode::read(document, font, budget)?;
-        let collection = lookup::dictionary(document, descendant, b"CIDSystemInfo")
-            .and_then(|info| collection_map(document, info));
+        let collection =
+            lookup::dictionary(document, descendant, b"CIDSystemInfo").and_then(|info| collection_map(document, info));
         let glyph_of_cid = match lookup::value(document, descendant, b"CIDToGIDMap") {
             Some(Object::Stream(stream)) => GlyphOfCid::Listed(lookup::decoded(stream, budget)?),
             _ => GlyphOfCid::Same,
@@ -73,8 +72,7 @@ impl CompositeFont {
             _ => Program::default(),
         };
         let default_width = lookup::number(document, descendant, b"DW").unwrap_or(1000.0) / 1000.0;
-        let [_, advance] =
-            lookup::numbers::<2>(document, descendant, b"DW2").unwrap_or([880.0, -1000.0]);
+        let [_, advance] = lookup::numbers::<2>(document, descendant, b"DW2").unwrap_or([880.0, -1000.0]);
         Ok(Self {
             map,
             is_vertical,
@@ -102,9 +100,7 @@ impl CompositeFont {
         }
         // No map knows it: nearly all codes have two bytes.
         let length = bytes.len().min(2);
-        let value = bytes[..length]
-            .iter()
-            .fold(0, |value, &byte| value << 8 | u32::from(byte));
+        let value = bytes[..length].iter().fold(0, |value, &byte| value << 8 | u32::from(byte));
         (self.code(value, length as u8, 0), length)
     }
 
@@ -114,10 +110,8 @@ impl CompositeFont {
         }
         let [width] = self.widths.get(cid).unwrap_or(self.widths.default);
         let [vertical_advance, ..] = self.vertical.get(cid).unwrap_or(self.vertical.default);
-        let text = self
-            .text(value, length, cid)
-            .map(|text| clean(&text, self.is_symbolic))
-            .filter(|text| !text.is_empty());
+        let text =
+            self.text(value, length, cid).map(|text| clean(&text, self.is_symbolic)).filter(|text| !text.is_empty());
         let code = Code {
             text: text.map(String::into_boxed_str),
             width,

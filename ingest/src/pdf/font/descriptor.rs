@@ -40,9 +40,7 @@ impl<'a> Descriptor<'a> {
             || number(b"FontWeight").is_some_and(|weight| weight >= BOLD_WEIGHT)
             || is_bold_name(&name);
         let is_monospaced = flags & FLAG_FIXED_PITCH != 0
-            || ["Courier", "Mono", "Consolas", "CMTT", "SFTT", "Typewriter"]
-                .iter()
-                .any(|part| name.contains(part));
+            || ["Courier", "Mono", "Consolas", "CMTT", "SFTT", "Typewriter"].iter().any(|part| name.contains(part));
         Self {
             dictionary,
             is_bold,
@@ -57,29 +55,18 @@ impl<'a> Descriptor<'a> {
 
     /// The codes of such fonts mean symbols, whatever letters their encoding names.
     pub(super) fn is_symbolic_name(&self) -> bool {
-        ["Wingdings", "Webdings", "Symbol", "Dingbats"]
-            .iter()
-            .any(|part| self.name.contains(part))
+        ["Wingdings", "Webdings", "Symbol", "Dingbats"].iter().any(|part| self.name.contains(part))
     }
 }
 
 /// Thousandths to parts of the font size; what cannot be true becomes what is usual.
-fn vertical_extent(
-    thousandths: Option<f32>,
-    sane: std::ops::RangeInclusive<f32>,
-    usual: f32,
-) -> f32 {
-    thousandths
-        .map(|value| value.abs() / 1000.0)
-        .filter(|value| sane.contains(value))
-        .unwrap_or(usual)
+fn vertical_extent(thousandths: Option<f32>, sane: std::ops::RangeInclusive<f32>, usual: f32) -> f32 {
+    thousandths.map(|value| value.abs() / 1000.0).filter(|value| sane.contains(value)).unwrap_or(usual)
 }
 
 fn is_bold_name(name: &str) -> bool {
     let lower = name.to_ascii_lowercase();
-    ["bold", "black", "heavy", "-bd", "cmbx", "sfbx", "cmssbx"]
-        .iter()
-        .any(|part| lower.contains(part))
+    ["bold", "black", "heavy", "-bd", "cmbx", "sfbx", "cmssbx"].iter().any(|part| lower.contains(part))
         || lower.ends_with("-medi")
 }
 
@@ -89,12 +76,7 @@ mod tests {
 
     #[test]
     fn bold_by_name() {
-        for name in [
-            "Arial-BoldMT",
-            "CMBX12",
-            "NimbusRomNo9L-Medi",
-            "Inter-Black",
-        ] {
+        for name in ["Arial-BoldMT", "CMBX12", "NimbusRomNo9L-Medi", "Inter-Black"] {
             assert!(is_bold_name(name), "{name}");
         }
         for name in ["Arial", "CMR10", "NimbusRomNo9L-Regu", "Inter-Medium"] {

@@ -48,16 +48,12 @@ impl Encoding {
             return Self::default();
         };
         if let Ok(name) = object.as_name() {
-            return Self {
-                base: BaseEncoding::named(name),
-                names: Vec::new(),
-            };
+            return Self { base: BaseEncoding::named(name), names: Vec::new() };
         }
         let Some(dictionary) = lookup::as_dictionary(object) else {
             return Self::default();
         };
-        let base =
-            lookup::name(document, dictionary, b"BaseEncoding").and_then(BaseEncoding::named);
+        let base = lookup::name(document, dictionary, b"BaseEncoding").and_then(BaseEncoding::named);
         let names = lookup::array(document, dictionary, b"Differences")
             .map(|differences| difference_names(document, differences))
             .unwrap_or_default();

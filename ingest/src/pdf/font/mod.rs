@@ -57,11 +57,7 @@ pub(super) struct Code {
 }
 
 impl Font {
-    pub(super) fn read(
-        document: &Document,
-        font: &Dictionary,
-        budget: &mut Budget,
-    ) -> Result<Self, ParseError> {
+    pub(super) fn read(document: &Document, font: &Dictionary, budget: &mut Budget) -> Result<Self, ParseError> {
         let descendant = lookup::array(document, font, b"DescendantFonts")
             .and_then(<[Object]>::first)
             .and_then(|first| lookup::resolve(document, first))
@@ -70,11 +66,7 @@ impl Font {
             let descriptor = Descriptor::read(document, descendant);
             let mut font = CompositeFont::read(document, font, descendant, &descriptor, budget)?;
             let space_width = composite_space_width(&mut font);
-            return Ok(Self::new(
-                Kind::Composite(Box::new(font)),
-                &descriptor,
-                space_width,
-            ));
+            return Ok(Self::new(Kind::Composite(Box::new(font)), &descriptor, space_width));
         }
         let descriptor = Descriptor::read(document, font);
         let is_type3 = lookup::name(document, font, b"Subtype") == Some(b"Type3");
@@ -178,14 +170,9 @@ pub(super) fn clean(text: &str, is_symbolic: bool) -> String {
     let mut cleaned = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
-            '\t'
-            | '\n'
-            | '\r'
-            | '\u{a0}'
-            | '\u{2000}'..='\u{200a}'
-            | '\u{202f}'
-            | '\u{205f}'
-            | '\u{3000}' => cleaned.push(' '),
+            '\t' | '\n' | '\r' | '\u{a0}' | '\u{2000}'..='\u{200a}' | '\u{202f}' | '\u{205f}' | '\u{3000}' => {
+                cleaned.push(' ')
+            }
             // Drawn, it is a hyphen.
             '\u{ad}' => cleaned.push('-'),
             '\u{200b}'..='\u{200f}'

@@ -31,11 +31,7 @@ pub(super) struct Program {
 }
 
 /// Reads the program embedded in `descriptor`; an unreadable one is an empty one.
-pub(super) fn read(
-    document: &Document,
-    descriptor: &Dictionary,
-    budget: &mut Budget,
-) -> Result<Program, ParseError> {
+pub(super) fn read(document: &Document, descriptor: &Dictionary, budget: &mut Budget) -> Result<Program, ParseError> {
     for key in [&b"FontFile"[..], b"FontFile2", b"FontFile3"] {
         let Some(stream) = lookup::stream(document, descriptor, key) else {
             continue;
@@ -67,10 +63,7 @@ fn type1(bytes: &[u8]) -> Option<Program> {
             Some((u32::from(code), text))
         })
         .collect();
-    Some(Program {
-        codes,
-        ..Program::default()
-    })
+    Some(Program { codes, ..Program::default() })
 }
 
 fn compact(bytes: &[u8]) -> Option<Program> {
@@ -87,18 +80,14 @@ fn compact(bytes: &[u8]) -> Option<Program> {
         return Some(program);
     }
     for glyph in 0..glyph_count {
-        let name = charset
-            .string_id(GlyphId::new(glyph))
-            .and_then(|id| font.string(id));
+        let name = charset.string_id(GlyphId::new(glyph)).and_then(|id| font.string(id));
         if let Some(text) = name.and_then(|name| encoding::named(std::str::from_utf8(name).ok()?)) {
             program.glyphs.insert(glyph, text);
         }
     }
     if let Some(own_encoding) = font.encoding() {
         for code in 0..=255_u8 {
-            let text = own_encoding
-                .map(code)
-                .and_then(|glyph| program.glyphs.get(&glyph.to_u32()));
+            let text = own_encoding.map(code).and_then(|glyph| program.glyphs.get(&glyph.to_u32()));
             if let Some(text) = text {
                 program.codes.insert(u32::from(code), text.clone());
             }
@@ -109,10 +98,8 @@ fn compact(bytes: &[u8]) -> Option<Program> {
 
 fn open_type(bytes: &[u8]) -> Option<Program> {
     let font = FontRef::new(bytes).ok()?;
-    let mut program = font
-        .table_data(Tag::new(b"CFF "))
-        .and_then(|table| compact(table.as_bytes()))
-        .unwrap_or_default();
+    let mut program =
+        font.table_data(Tag::new(b"CFF ")).and_then(|table| compact(table.as_bytes())).unwrap_or_default();
     if let Ok(post) = font.post() {
         for (glyph, name) in post.glyph_names().take(MAX_GLYPHS as usize) {
             if let Some(text) = encoding::named(name) {
@@ -144,17 +131,11 @@ fn open_type(bytes: &[u8]) -> Option<Program> {
 }
 
 fn add_unicode(program: &mut Program, subtable: &CmapSubtable) {
-    let limits = CmapIterLimits {
-        max_char: 0x10_ffff,
-        glyph_count: MAX_GLYPHS,
-    };
+    let limits = CmapIterLimits { max_char: 0x10_ffff, glyph_count: MAX_GLYPHS };
     for (codepoint, glyph) in subtable.iter_with_limits(limits).take(MAX_GLYPHS as usize) {
         let is_private = (0xe000..0xf900).contains(&codepoint);
         if let Some(c) = char::from_u32(codepoint).filter(|c| !is_private && !c.is_control()) {
-            program
-                .glyphs
-                .entry(glyph.to_u32())
-                .or_insert_with(|| c.to_string());
+            program.glyphs.entry(glyph.to_u32()).or_insert_with(|| c.to_string());
         }
     }
 }
@@ -169,11 +150,7 @@ fn add_codes(program: &mut Program, subtable: &CmapSubtable, is_roman: bool) {
             .filter(|glyph| glyph.to_u32() != 0);
         let Some(glyph) = glyph else { continue };
         let text = program.glyphs.get(&glyph.to_u32()).cloned().or_else(|| {
-            let base = if is_roman {
-                encoding::BaseEncoding::MacRoman
-            } else {
-                encoding::BaseEncoding::WinAnsi
-            };
+            let base = if is_roman { encoding::BaseEncoding::MacRoman } else { encoding::BaseEncoding::WinAnsi };
             base.text(code)
         });
         if let Some(text) = text {

@@ -37,27 +37,18 @@ impl SimpleFont {
         let encoding = Encoding::read(document, font);
         let widths = widths::simple(document, font, unit);
         let names_are_codes = encoding.names_are_codes();
-        let mut sources = Sources {
-            to_unicode,
-            encoding,
-            names_are_codes,
-            program: Program::default(),
-        };
+        let mut sources = Sources { to_unicode, encoding, names_are_codes, program: Program::default() };
         // Parsing the program is the expensive part: only when a glyph that is drawn needs it.
         let needs_program = sources.encoding.base.is_none()
             && (0..=255_u8).any(|code| {
-                widths[usize::from(code)].is_some_and(|width| width > 0.0)
-                    && sources.declared(code).is_none()
+                widths[usize::from(code)].is_some_and(|width| width > 0.0) && sources.declared(code).is_none()
             });
         if needs_program && let Some(dictionary) = descriptor.dictionary {
             sources.program = program::read(document, dictionary, budget)?;
         }
         let texts: Vec<Option<Box<str>>> = (0..=255_u8)
             .map(|code| {
-                let text = clean(
-                    &sources.text(code, descriptor)?,
-                    descriptor.is_symbolic_name(),
-                );
+                let text = clean(&sources.text(code, descriptor)?, descriptor.is_symbolic_name());
                 (!text.is_empty()).then(|| text.into_boxed_str())
             })
             .collect();
@@ -83,19 +74,11 @@ impl SimpleFont {
 impl Sources {
     /// What the font's dictionary says.
     fn declared(&self, code: u8) -> Option<String> {
-        if let Some(text) = self
-            .to_unicode
-            .as_ref()
-            .and_then(|map| map.text(u32::from(code)))
-        {
+        if let Some(text) = self.to_unicode.as_ref().and_then(|map| map.text(u32::from(code))) {
             return Some(text);
         }
         let name = self.encoding.name(code)?;
-        encoding::named(name).or_else(|| {
-            self.names_are_codes
-                .then(|| BaseEncoding::WinAnsi.text(code))
-                .flatten()
-        })
+        encoding::named(name).or_else(|| self.names_are_codes.then(|| BaseEncoding::WinAnsi.text(code)).flatten())
     }
 
     fn text(&self, code: u8, descriptor: &Descriptor) -> Option<String> {

@@ -25,9 +25,7 @@ impl ToUnicode {
                 Ok(parse(&bytes).map(|map| Self { map }))
             }
             // `/Identity-H`: the codes are UTF-16 already.
-            Some(Object::Name(name)) if !name.starts_with(b"Identity") => {
-                Ok(predefined(name).map(|map| Self { map }))
-            }
+            Some(Object::Name(name)) if !name.starts_with(b"Identity") => Ok(predefined(name).map(|map| Self { map })),
             _ => Ok(None),
         }
     }
@@ -45,9 +43,7 @@ impl ToUnicode {
             BfString::Char(c) => c.to_string(),
             BfString::String(text) => text,
         };
-        let is_empty = text
-            .chars()
-            .all(|c| matches!(c, '\0' | '\u{fffd}' | '\u{ffff}'));
+        let is_empty = text.chars().all(|c| matches!(c, '\0' | '\u{fffd}' | '\u{ffff}'));
         (!is_empty).then_some(text)
     }
 }

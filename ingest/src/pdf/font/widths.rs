@@ -20,17 +20,8 @@ pub(super) struct CidMetrics<const VALUES: usize> {
 
 impl<const VALUES: usize> CidMetrics<VALUES> {
     /// A range stays a range: the file may claim that it covers four billion codes.
-    pub(super) fn read(
-        document: &Document,
-        font: &Dictionary,
-        key: &[u8],
-        default: [f32; VALUES],
-    ) -> Self {
-        let mut metrics = Self {
-            single: HashMap::new(),
-            ranges: Vec::new(),
-            default,
-        };
+    pub(super) fn read(document: &Document, font: &Dictionary, key: &[u8], default: [f32; VALUES]) -> Self {
+        let mut metrics = Self { single: HashMap::new(), ranges: Vec::new(), default };
         let mut items = lookup::array(document, font, key)
             .unwrap_or_default()
             .iter()
@@ -64,13 +55,9 @@ impl<const VALUES: usize> CidMetrics<VALUES> {
             }
             let mut values = [0.0; VALUES];
             for (value, item) in values.iter_mut().zip(chunk) {
-                *value = lookup::resolve(document, item)
-                    .and_then(lookup::as_number)
-                    .unwrap_or(0.0)
-                    / 1000.0;
+                *value = lookup::resolve(document, item).and_then(lookup::as_number).unwrap_or(0.0) / 1000.0;
             }
-            self.single
-                .insert(first.saturating_add(index as u32), values);
+            self.single.insert(first.saturating_add(index as u32), values);
         }
     }
 
@@ -87,14 +74,10 @@ impl<const VALUES: usize> CidMetrics<VALUES> {
 /// `/Widths` of a simple font by code; `None` where the file says nothing.
 pub(super) fn simple(document: &Document, font: &Dictionary, unit: f32) -> Vec<Option<f32>> {
     let mut widths = vec![None; 256];
-    let first = lookup::integer(document, font, b"FirstChar")
-        .unwrap_or(0)
-        .clamp(0, 255) as usize;
+    let first = lookup::integer(document, font, b"FirstChar").unwrap_or(0).clamp(0, 255) as usize;
     let listed = lookup::array(document, font, b"Widths").unwrap_or_default();
     for (slot, item) in widths[first..].iter_mut().zip(listed) {
-        *slot = lookup::resolve(document, item)
-            .and_then(lookup::as_number)
-            .map(|width| width * unit);
+        *slot = lookup::resolve(document, item).and_then(lookup::as_number).map(|width| width * unit);
     }
     widths
 }

@@ -2,9 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use lopdf::{
-    Dictionary, EncryptionState, EncryptionVersion, Object, Permissions, Stream, dictionary,
-};
+use lopdf::{Dictionary, EncryptionState, EncryptionVersion, Object, Permissions, Stream, dictionary};
 use proptest::prelude::*;
 
 use super::make::{Pdf, bytes, show, show_lines};
@@ -39,9 +37,7 @@ fn encrypted(user_password: &str) -> Vec<u8> {
         permissions: Permissions::all(),
     };
     let state = EncryptionState::try_from(version).expect("the passwords can be used");
-    document
-        .encrypt(&state)
-        .expect("the document is not encrypted yet");
+    document.encrypt(&state).expect("the document is not encrypted yet");
     bytes(document)
 }
 
@@ -63,29 +59,19 @@ fn what_is_no_pdf_is_damaged() {
 #[test]
 fn truncated_files_give_what_is_left_with_a_warning_or_are_damaged() {
     let mut pdf = words();
-    pdf.add_page(&show_lines(
-        72.0,
-        700.0,
-        12.0,
-        &["A second page.", "With two lines."],
-    ));
+    pdf.add_page(&show_lines(72.0, 700.0, 12.0, &["A second page.", "With two lines."]));
     let whole = pdf.into_bytes();
     let limits = Limits::default();
     for length in (9..whole.len() - 8).step_by(23) {
         match parse(&whole[..length], &limits) {
-            Ok(document) => assert!(
-                document.warnings.iter().any(|w| w.code == "repaired_file"),
-                "{length} of {}",
-                whole.len()
-            ),
+            Ok(document) => {
+                assert!(document.warnings.iter().any(|w| w.code == "repaired_file"), "{length} of {}", whole.len())
+            }
             Err(error) => assert_eq!(error.code(), "damaged_file", "{length}"),
         }
     }
     // Without its table at the end the whole text can still be found.
-    let table = whole
-        .windows(5)
-        .rposition(|window| window == b"xref\n")
-        .expect("there is a table");
+    let table = whole.windows(5).rposition(|window| window == b"xref\n").expect("there is a table");
     let recovered = parse(&whole[..table], &limits).map(|document| document.text());
     assert!(recovered.is_ok_and(|text| text.contains("Some words")));
 }
@@ -105,10 +91,7 @@ fn forms_that_multiply_are_cut_off() {
         let content = format!("/Form{0} Do /Form{0} Do /Form{0} Do\n", level + 1).repeat(4);
         pdf = pdf.with_form(&format!("Form{level}"), &content);
     }
-    assert_eq!(
-        code(&pdf.into_bytes(), &Limits::default()),
-        "limit_exceeded"
-    );
+    assert_eq!(code(&pdf.into_bytes(), &Limits::default()), "limit_exceeded");
 }
 
 #[test]
@@ -120,10 +103,7 @@ fn a_bomb_is_refused() {
     pdf.add_page_of(Object::Array(vec![bomb; 100]));
     let bytes = pdf.into_bytes();
     assert!(bytes.len() < 100_000);
-    let limits = Limits {
-        max_expanded_bytes: 64 << 20,
-        ..Limits::default()
-    };
+    let limits = Limits { max_expanded_bytes: 64 << 20, ..Limits::default() };
     assert_eq!(code(&bytes, &limits), "limit_exceeded");
 }
 
@@ -144,10 +124,7 @@ fn deep_and_circular_page_trees_end() {
     let top = document.add_object(dictionary! {
         "Type" => "Pages", "Kids" => vec![below.into(), below.into()], "Count" => 2,
     });
-    document
-        .catalog_mut()
-        .expect("the file has a catalog")
-        .set("Pages", top);
+    document.catalog_mut().expect("the file has a catalog").set("Pages", top);
     let parsed = parse(&bytes(document), &Limits::default());
     assert_eq!(parsed.map(|document| document.page_count), Ok(Some(1)));
 }
@@ -158,10 +135,7 @@ fn too_many_pages_are_too_many() {
     for _ in 0..5 {
         pdf.add_page("");
     }
-    let limits = Limits {
-        max_pages: 5,
-        ..Limits::default()
-    };
+    let limits = Limits { max_pages: 5, ..Limits::default() };
     assert_eq!(code(&pdf.into_bytes(), &limits), "limit_exceeded");
 }
 
@@ -170,20 +144,14 @@ fn millions_of_saves_and_marks() {
     let mut content = "q /Span BMC ".repeat(400_000);
     content += &show(72.0, 700.0, 12.0, "Deep down");
     let text = parse(&Pdf::page(&content).into_bytes(), &Limits::default());
-    assert_eq!(
-        text.map(|document| document.text()).as_deref(),
-        Ok("Deep down")
-    );
+    assert_eq!(text.map(|document| document.text()).as_deref(), Ok("Deep down"));
 }
 
 #[test]
 fn absurd_numbers_draw_nothing() {
     let content = "1e38 0 0 1e38 0 0 cm BT /F1 99999999999 Tf 1 0 0 1 9e37 0 Tm (Far) Tj ET \
         0 0 0 0 0 0 cm BT /F1 12 Tf (Flat) Tj ET";
-    assert_eq!(
-        code(&Pdf::page(content).into_bytes(), &Limits::default()),
-        "no_text"
-    );
+    assert_eq!(code(&Pdf::page(content).into_bytes(), &Limits::default()), "no_text");
 }
 
 proptest! {

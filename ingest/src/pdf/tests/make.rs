@@ -28,13 +28,7 @@ impl Pdf {
             "Font" => dictionary! { "F1" => plain, "F3" => named },
             "XObject" => Dictionary::new(),
         };
-        Self {
-            document,
-            pages: Vec::new(),
-            pages_id,
-            resources,
-            rotation: 0,
-        }
+        Self { document, pages: Vec::new(), pages_id, resources, rotation: 0 }
     }
 
     /// A file of one page.
@@ -63,9 +57,7 @@ impl Pdf {
     }
 
     pub(super) fn titled(mut self, title: &str) -> Self {
-        let info = self
-            .document
-            .add_object(dictionary! { "Title" => Object::string_literal(title) });
+        let info = self.document.add_object(dictionary! { "Title" => Object::string_literal(title) });
         self.document.trailer.set("Info", info);
         self
     }
@@ -110,9 +102,7 @@ impl Pdf {
             "MediaBox" => vec![0.into(), 0.into(), 612.into(), 792.into()],
         };
         self.document.objects.insert(self.pages_id, tree.into());
-        let catalog = self
-            .document
-            .add_object(dictionary! { "Type" => "Catalog", "Pages" => self.pages_id });
+        let catalog = self.document.add_object(dictionary! { "Type" => "Catalog", "Pages" => self.pages_id });
         self.document.trailer.set("Root", catalog);
         self.document
     }
@@ -124,9 +114,7 @@ impl Pdf {
 
 pub(super) fn bytes(mut document: Document) -> Vec<u8> {
     let mut bytes = Vec::new();
-    document
-        .save_to(&mut bytes)
-        .expect("writing to memory works");
+    document.save_to(&mut bytes).expect("writing to memory works");
     bytes
 }
 
@@ -137,8 +125,5 @@ pub(super) fn show(x: f32, y: f32, size: f32, text: &str) -> String {
 
 /// Lines with a leading of 1.2 font sizes.
 pub(super) fn show_lines(x: f32, y: f32, size: f32, lines: &[&str]) -> String {
-    (0_u8..)
-        .zip(lines)
-        .map(|(index, line)| show(x, y - 1.2 * size * f32::from(index), size, line))
-        .collect()
+    (0_u8..).zip(lines).map(|(index, line)| show(x, y - 1.2 * size * f32::from(index), size, line)).collect()
 }

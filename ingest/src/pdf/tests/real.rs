@@ -44,10 +44,7 @@ fn words(text: &str) -> HashMap<String, usize> {
 /// F1 of the bags of words.
 fn agreement(found: &str, truth: &str) -> f64 {
     let (found, truth) = (words(found), words(truth));
-    let common: usize = found
-        .iter()
-        .map(|(word, count)| truth.get(word).copied().unwrap_or(0).min(*count))
-        .sum();
+    let common: usize = found.iter().map(|(word, count)| truth.get(word).copied().unwrap_or(0).min(*count)).sum();
     let total: usize = found.values().sum::<usize>() + truth.values().sum::<usize>();
     2.0 * common as f64 / total.max(1) as f64
 }
@@ -76,12 +73,7 @@ fn every_file_ends_and_has_sound_geometry() {
         *codes.entry(code).or_default() += 1;
     }
     times.sort();
-    println!(
-        "{} files, median {:?}, slowest {:?}: {codes:?}",
-        files.len(),
-        times.get(times.len() / 2),
-        times.last()
-    );
+    println!("{} files, median {:?}, slowest {:?}: {codes:?}", files.len(), times.get(times.len() / 2), times.last());
     assert!(!codes.contains_key("parser_crashed"));
 }
 
