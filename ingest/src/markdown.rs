@@ -144,7 +144,7 @@ mod tests {
     #[test]
     fn structure_is_kept() {
         let source = "---\ntitle: \"The book\"\n---\n# One\n\nText with *stress* and `code`.\n\n- a\n- b\n  1. c\n\n> said\n\n| h | i |\n|---|---|\n| 1 | 2 |\n\n## Two\n\n```sh\nls  -l\n```\n";
-        let document = parse(source.as_bytes());
+        let document = parse(source.as_bytes(), &Limits::default()).unwrap();
         let found: Vec<(&str, &str, usize)> = document
             .blocks
             .iter()
@@ -169,7 +169,15 @@ mod tests {
 
     #[test]
     fn a_heading_closes_those_below_it() {
-        let document = parse(b"# A\n## B\n# C\ntext");
+        let document = parse(b"# A\n## B\n# C\ntext", &Limits::default()).unwrap();
         assert_eq!(document.blocks[3].heading_path, ["C"]);
+    }
+
+    #[test]
+    fn blocks_of_html_are_read_as_html() {
+        let source = "Before\n\n<table>\n<tr><th>Wine</th><th>Bottles</th></tr>\n<tr><td>red</td><td>12</td></tr>\n</table>\n\n<!-- a note -->\n\nAfter";
+        let document = parse(source.as_bytes(), &Limits::default()).unwrap();
+        let texts: Vec<&str> = document.blocks.iter().map(|block| block.text.as_str()).collect();
+        assert_eq!(texts, ["Before", "Wine | Bottles\nred | 12", "After"]);
     }
 }

@@ -20,7 +20,7 @@ pub fn parse(bytes: &[u8], file_name: Option<&str>, limits: &Limits) -> Result<P
         MediaType::Pdf => pdf::parse(bytes, limits)?,
         MediaType::Docx => docx::parse(bytes, limits)?,
         MediaType::Html => html::parse(bytes, limits)?,
-        MediaType::Markdown => markdown::parse(bytes),
+        MediaType::Markdown => markdown::parse(bytes, limits)?,
         MediaType::Text => text::parse(bytes, file_name),
     };
     if document.blocks.is_empty() {
