@@ -35,6 +35,10 @@ async function check(name, work) {
     failed += 1;
     console.log(`FAIL ${name}: ${error.message.split("\n").slice(0, 4).join(" ")}`);
   }
+  await shoot(name);
+}
+
+async function shoot(name) {
   if (screenshots) await page.screenshot({ path: join(screenshots, `${name.replaceAll(" ", "-")}.png`) }).catch(() => {});
 }
 
@@ -79,6 +83,7 @@ await check("answer", async () => {
 await check("citation", async () => {
   await openCitation();
   await accessible();
+  await shoot("open citation");
   await page.keyboard.press("Escape");
   await page.getByRole("dialog").waitFor({ state: "detached" });
 });
@@ -89,6 +94,7 @@ await check("citation in a PDF", async () => {
   await page.locator("canvas").waitFor();
   await page.locator(".mark").first().waitFor();
   await accessible();
+  await shoot("open citation in a PDF");
   await page.keyboard.press("Escape");
 });
 
@@ -157,8 +163,9 @@ await check("narrow", async () => {
     await page.waitForTimeout(300);
     const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
     expect(overflow <= 0, `#/${view} is ${overflow} pixels too wide`);
+    await shoot(`narrow ${view || "ask"}`);
   }
-  await openCitation().catch(() => {});
+  await openCitation();
 });
 
 await check("console", async () => {

@@ -19,6 +19,12 @@ class Settings {
     localStorage.setItem("language", language);
   }
 
+  /** A day, as people of the browser's region write it in the page's language. */
+  date(time: string): string {
+    const region = navigator.languages.find((tag) => tag.toLowerCase().startsWith(this.language));
+    return new Date(time).toLocaleDateString(region ?? this.language, { dateStyle: "medium" });
+  }
+
   setDark(dark: boolean): void {
     this.dark = dark;
     localStorage.setItem("theme", dark ? "dark" : "light");
@@ -35,6 +41,13 @@ export const settings = new Settings();
 addEventListener("hashchange", () => {
   settings.hash = location.hash;
 });
+
+/** `1 passage`, `2 passages`: the singular and the plural of a word stand beside each other, with a `|`. */
+export function counted(count: number, word: string): string {
+  const [one, many] = word.split("|");
+  const singular = settings.language === "fr" ? count < 2 : count === 1;
+  return `${count.toLocaleString(settings.language)} ${singular ? one : (many ?? one)}`;
+}
 
 /** `{name}` in a text is replaced by its value. */
 export function filled(text: string, values: Record<string, string | number>): string {
