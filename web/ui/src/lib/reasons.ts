@@ -1,0 +1,32 @@
+// What went wrong and what to do about it, in the page's language. The service speaks English and knows the
+// details; in French its error codes have sentences here, and a code without one keeps the service's words.
+
+import type { LanguageCode } from "./words";
+
+export type Reason = { message: string; hint: string };
+
+const fr: Record<string, Reason> = {
+  empty_file: { message: "Le fichier est vide.", hint: "Vérifiez qu'il a été copié en entier, puis ajoutez-le de nouveau." },
+  unsupported_format: { message: "Ce type de fichier ne peut pas être lu.", hint: "Convertissez-le en PDF, DOCX, HTML, Markdown ou texte, et ajoutez le résultat." },
+  encrypted_pdf: { message: "Le PDF est protégé par un mot de passe.", hint: "Enregistrez une copie sans mot de passe et ajoutez-la." },
+  damaged_file: { message: "Le fichier est endommagé.", hint: "Ouvrez-le dans son propre logiciel, enregistrez-le de nouveau et ajoutez cette copie." },
+  no_text: { message: "Aucune page ne contient de texte : ce sont sans doute des images.", hint: "Passez-le à la reconnaissance de caractères (OCR) et ajoutez le résultat." },
+  too_large: { message: "Le fichier est trop grand.", hint: "Divisez-le en fichiers plus petits." },
+  limit_exceeded: { message: "Le fichier contient plus que la limite permise.", hint: "Divisez-le en fichiers plus petits ; s'il vient d'autrui, ne lui faites pas confiance." },
+  timed_out: { message: "La lecture du fichier a pris trop de temps.", hint: "Divisez-le en fichiers plus petits, ou relevez la limite de temps." },
+  parser_crashed: { message: "Le fichier a fait échouer son lecteur.", hint: "Enregistrez-le de nouveau dans son propre logiciel ; s'il vient d'autrui, ne lui faites pas confiance." },
+  overloaded: { message: "Trop de demandes sont en attente.", hint: "Réessayez dans quelques secondes." },
+  unauthorized: { message: "Ce service demande une clé.", hint: "Donnez-la comme mot de passe quand le navigateur le demande." },
+  model_missing: { message: "Le modèle qui répond n'est pas installé.", hint: "Lancez `make models`, ou `terroir models import`, puis redémarrez." },
+  question_too_long: { message: "La question est trop longue.", hint: "Posez-la en moins de mots ; ajoutez les longs textes comme documents." },
+};
+
+export function reason(error: Reason & { code: string }, language: LanguageCode): Reason {
+  const own = { message: sentence(error.message), hint: sentence(error.hint) };
+  return language === "fr" ? (fr[error.code] ?? own) : own;
+}
+
+function sentence(text: string): string {
+  const capital = text.charAt(0).toUpperCase() + text.slice(1);
+  return /[.!?]$/.test(capital) || !capital ? capital : `${capital}.`;
+}
