@@ -8,6 +8,10 @@ log=$data/serve.log
 running() { [ -f "$pid_file" ] && kill -0 "$(cat "$pid_file")" 2>/dev/null; }
 
 start() {
+    if running && [ "$terroir" -nt "$pid_file" ]; then
+        echo "the service runs an older build: starting it again"
+        stop
+    fi
     if running; then
         echo "the service is already running (process $(cat "$pid_file"))"
         return

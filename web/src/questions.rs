@@ -118,22 +118,30 @@ impl Service {
                 return QuotePlace::default();
             }
         };
-        let length = citation.char_end.saturating_sub(citation.char_start) as usize;
-        let stored = revision.text.chars().skip(citation.char_start as usize).take(length);
-        let verified = length > 0 && stored.eq(citation.quote.chars());
-        let Ok(structure) = Structure::from_bytes(&revision.structure) else {
-            return QuotePlace { verified, ..QuotePlace::default() };
-        };
-        QuotePlace {
-            verified,
-            page: structure.layout.page_of(citation.char_start),
-            boxes: structure.layout.boxes(citation.char_start, citation.char_end).into_iter().map(Into::into).collect(),
-        }
+        let citation = citation.clone();
+        // A long document takes milliseconds to walk: too long for an async thread.
+        tokio::task::spawn_blocking(move || place_of(&revision, &citation)).await.unwrap_or_default()
     }
 
     pub async fn keep_answer(&self, question: &str, collection: Option<&str>, answer: &Answer) -> ApiResult<()> {
         let body = serde_json::to_string(answer).map_err(ApiError::internal)?;
         Ok(self.store.keep_answer(&answer.id, question, collection, &body).await?)
+    }
+}
+
+fn place_of(revision: &Revision, citation: &terroir_generate::Citation) -> QuotePlace {
+    let (start, end) = (citation.char_start, citation.char_end);
+    let length = end.saturating_sub(start) as usize;
+    let stored = revision.text.chars().skip(start as usize).take(length);
+    let verified = length > 0 && stored.eq(citation.quote.chars());
+    let Ok(structure) = Structure::from_bytes(&revision.structure) else {
+        return QuotePlace { verified, ..QuotePlace::default() };
+    };
+    let layout = structure.layout;
+    QuotePlace {
+        verified,
+        page: layout.page_of(start),
+        boxes: layout.boxes(start, end).into_iter().map(Into::into).collect(),
     }
 }
 

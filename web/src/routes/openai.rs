@@ -84,7 +84,14 @@ pub async fn embeddings(service: web::Data<Service>, request: web::Json<Embeddin
             .param("encoding_format"));
         }
     };
-    let tokens: usize = texts.iter().map(|text| service.encoder.count_tokens(text)).sum();
+    // Milliseconds for long texts: too long for an async thread.
+    let encoder = service.encoder.clone();
+    let (texts, tokens) = web::block(move || {
+        let tokens: usize = texts.iter().map(|text| encoder.count_tokens(text)).sum();
+        (texts, tokens)
+    })
+    .await
+    .map_err(ApiError::internal)?;
     let vectors = service.encode(texts).await?;
     let data: Vec<Value> = vectors
         .iter()
