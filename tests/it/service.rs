@@ -75,7 +75,7 @@ impl Service {
         std::fs::create_dir_all(&data).expect("a data folder");
         let environment: Vec<(String, String)> =
             environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        let process = spawn(&data, database, &environment);
+        let process = spawn(&data, &SERVE, database, &environment);
         let mut service =
             Self { data, base: String::new(), database: database.clone(), environment, process, folder: Some(folder) };
         service.wait_until_ready();
@@ -111,7 +111,7 @@ impl Service {
         self.process.wait().expect("the process ends");
         // What a killed process cannot tidy up.
         let _ = std::fs::remove_file(self.data.join("service.json"));
-        self.process = spawn(&self.data, &self.database, &self.environment);
+        self.process = spawn(&self.data, &SERVE, &self.database, &self.environment);
         self.wait_until_ready();
     }
 
@@ -169,6 +169,30 @@ impl Service {
     }
 }
 
+/// `terroir worker` on a data folder of its own; ends with the value.
+pub struct Worker {
+    process: Child,
+    _folder: TempDir,
+}
+
+impl Worker {
+    pub fn start(database: &Database, environment: &[(&str, &str)]) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let environment: Vec<(String, String)> =
+            environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let process = spawn(folder.path(), &["worker"], database, &environment);
+        Self { process, _folder: folder }
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        // Already gone is as good.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
 impl Drop for Service {
     fn drop(&mut self) {
         // Already gone is as good.
@@ -181,13 +205,15 @@ impl Drop for Service {
     }
 }
 
-fn spawn(data: &Path, database: &Database, environment: &[(String, String)]) -> Child {
+const SERVE: [&str; 3] = ["serve", "--listen", "127.0.0.1:0"];
+
+fn spawn(data: &Path, arguments: &[&str], database: &Database, environment: &[(String, String)]) -> Child {
     let log = std::fs::OpenOptions::new().create(true).append(true).open(data.join("test.log")).expect("a log file");
     let mut command = Command::new(program());
     command
         .arg("--data")
         .arg(data)
-        .args(["serve", "--listen", "127.0.0.1:0"])
+        .args(arguments)
         .env_remove("DATABASE_URL")
         .env("TERROIR_MODELS_DIR", models_dir())
         .envs(environment.iter().map(|(name, value)| (name, value)))

@@ -30,7 +30,8 @@ pub struct Service {
     pub metrics: Metrics,
     pub started: Instant,
     generator: watch::Receiver<GeneratorState>,
-    worker: Worker,
+    /// None where ingestion is left to workers in processes of their own.
+    worker: Option<Worker>,
 }
 
 /// The generating model is loaded beside the rest: search does not wait for it.
@@ -42,13 +43,14 @@ enum GeneratorState {
 }
 
 impl Service {
-    /// Opens models, database and indexes, and starts to work on ingestion jobs.
-    pub async fn open(settings: Settings) -> anyhow::Result<Arc<Self>> {
+    /// Opens models, database and indexes, and starts to work on ingestion jobs if `ingests`.
+    pub async fn open(settings: Settings, ingests: bool) -> anyhow::Result<Arc<Self>> {
         let models = ModelStore::open(&settings.models_dir())?;
         let encoder = open_encoder(&settings, &models).await?;
         let text = |value: &String| (!value.is_empty()).then(|| value.clone());
         let store = Store::open(StoreOptions {
             data_dir: settings.data_dir.clone(),
+            originals_dir: settings.originals_dir(),
             database_url: text(&settings.database.url),
             qdrant_url: text(&settings.qdrant.url),
             qdrant_api_key: text(&settings.qdrant.api_key),
@@ -57,12 +59,11 @@ impl Service {
         })
         .await?;
         let program = std::env::current_exe().context("finding this program's own file")?;
-        let worker = Worker::start(
-            store.clone(),
-            encoder.clone(),
-            Cell::new(program, limits::of(&settings)),
-            &WorkerOptions { concurrency: settings.ingest_workers() },
-        );
+        let worker = ingests.then(|| {
+            let cell = Cell::new(program, limits::of(&settings));
+            let options = WorkerOptions { concurrency: settings.ingest_workers() };
+            Worker::start(store.clone(), encoder.clone(), cell, &options)
+        });
         let generator = load_generator(&settings, models);
         Ok(Arc::new(Self {
             settings,
@@ -77,7 +78,9 @@ impl Service {
 
     /// Lets the jobs under way go, and closes the indexes.
     pub async fn close(&self) {
-        self.worker.stop().await;
+        if let Some(worker) = &self.worker {
+            worker.stop().await;
+        }
         self.store.close().await;
     }
 
@@ -153,7 +156,8 @@ impl App {
     pub async fn build(settings: Settings) -> anyhow::Result<Self> {
         let listen = settings.listen;
         let access = web::Data::new(Access::new(&settings));
-        let service = Service::open(settings).await?;
+        let ingests = settings.ingest.in_service;
+        let service = Service::open(settings, ingests).await?;
         let data = web::Data::from(service.clone());
         let metrics = web::Data::new(service.metrics.clone());
         let form = limits::form(&service.settings);

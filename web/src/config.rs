@@ -33,6 +33,7 @@ pub enum ConfigError {
 #[serde(deny_unknown_fields)]
 pub struct Settings {
     pub data_dir: PathBuf,
+    pub originals_dir: PathBuf,
     pub listen: SocketAddr,
     pub api_key: String,
     pub public_hosts: Vec<String>,
@@ -80,6 +81,7 @@ pub struct Models {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Ingest {
+    pub in_service: bool,
     pub workers: usize,
     pub max_file_bytes: u64,
     pub cell_memory_bytes: u64,
@@ -151,7 +153,15 @@ impl Settings {
     }
 
     pub fn models_dir(&self) -> PathBuf {
-        if self.models.dir.as_os_str().is_empty() { self.data_dir.join("models") } else { self.models.dir.clone() }
+        self.folder_or(&self.models.dir, "models")
+    }
+
+    pub fn originals_dir(&self) -> PathBuf {
+        self.folder_or(&self.originals_dir, "blobs")
+    }
+
+    fn folder_or(&self, set: &Path, name: &str) -> PathBuf {
+        if set.as_os_str().is_empty() { self.data_dir.join(name) } else { set.to_owned() }
     }
 
     /// Threads for one model.

@@ -68,6 +68,7 @@ pub fn evaluate(settings: &Settings, command: &EvalCommand, json: bool) -> anyho
 async fn open(data: &Path, encoder: &Encoder) -> anyhow::Result<Store> {
     let options = StoreOptions {
         data_dir: data.to_owned(),
+        originals_dir: data.join("blobs"),
         database_url: None,
         qdrant_url: None,
         qdrant_api_key: None,

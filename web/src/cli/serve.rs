@@ -30,7 +30,7 @@ pub fn worker(settings: Settings) -> anyhow::Result<()> {
         );
     }
     actix_web::rt::System::new().block_on(async move {
-        let service = Service::open(settings).await?;
+        let service = Service::open(settings, true).await?;
         eprintln!("Terroir works on ingestion jobs");
         interrupted().await;
         service.close().await;
