@@ -84,8 +84,9 @@ pub async fn embeddings(service: web::Data<Service>, request: web::Json<Embeddin
             .param("encoding_format"));
         }
     };
-    let tokens: usize = texts.iter().map(|text| service.encoder.count_tokens(text)).sum();
-    let vectors = service.encode(texts).await?;
+    let tokens: usize = texts.iter().map(|text| service.encoder.count_tokens(text, terroir_embed::Input::Plain)).sum();
+    // The route has no word for queries and passages: a caller who knows the model's prompts sends them.
+    let vectors = service.encode(texts, terroir_embed::Input::Plain).await?;
     let data: Vec<Value> = vectors
         .iter()
         .enumerate()
