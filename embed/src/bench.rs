@@ -5,7 +5,7 @@ use std::time::Instant;
 use rustix::time::{ClockId, clock_gettime};
 use serde::Serialize;
 
-use crate::{EmbedError, Encoder, Priority};
+use crate::{EmbedError, Encoder, Input, Priority};
 
 /// Texts computed before the clock starts, so that weights and allocator are warm.
 const WARM_UP_PASSAGES: usize = 16;
@@ -28,12 +28,12 @@ pub struct EmbedBench {
 /// Encodes `passages` once, as one bulk request.
 pub fn bench(encoder: &Encoder, passages: &[String]) -> Result<EmbedBench, EmbedError> {
     let warm_up = passages.iter().take(WARM_UP_PASSAGES).cloned().collect();
-    encoder.encode_blocking(warm_up, Priority::Bulk)?;
+    encoder.encode_blocking(warm_up, Input::Passage, Priority::Bulk)?;
     let limit = encoder.max_tokens();
-    let tokens = passages.iter().map(|passage| encoder.count_tokens(passage).min(limit)).sum::<usize>();
+    let tokens = passages.iter().map(|passage| encoder.count_tokens(passage, Input::Passage).min(limit)).sum::<usize>();
 
     let (wall, cpu) = (Instant::now(), cpu_seconds());
-    encoder.encode_blocking(passages.to_vec(), Priority::Bulk)?;
+    encoder.encode_blocking(passages.to_vec(), Input::Passage, Priority::Bulk)?;
     let (wall_seconds, cpu_seconds) = (wall.elapsed().as_secs_f64(), cpu_seconds() - cpu);
     Ok(EmbedBench {
         passages_per_s: passages.len() as f64 / wall_seconds,

@@ -1,12 +1,18 @@
 //! Texts → vectors: a handle to a model that lives on its own threads behind a bounded queue.
 //!
 //! ```text
-//! encode ─▶ Queue (interactive before bulk, bounded) ─▶ model threads ─▶ Tokens ─▶ Bert ─▶ reply
+//! encode ─▶ Prompts ─▶ Queue (interactive before bulk, bounded) ─▶ model threads ─▶ Tokens ─▶ Network ─▶ reply
 //! ```
 
+mod architecture;
 mod bert;
+mod bert_config;
 mod checkpoint;
+mod input;
 mod layers;
+mod padded;
+mod padded_config;
+mod pooling;
 mod queue;
 mod request;
 mod threads;
@@ -20,8 +26,10 @@ mod tiny;
 use std::sync::Arc;
 use std::thread::available_parallelism;
 
-use self::bert::Bert;
+use self::architecture::Network;
 use self::checkpoint::Checkpoint;
+pub use self::input::Input;
+use self::input::Prompts;
 use self::queue::Queue;
 use self::request::Request;
 use self::threads::ModelThreads;
@@ -44,12 +52,14 @@ pub struct EncoderOptions {
     pub queue_capacity: usize,
     /// Tokens computed at once by a thread. Bounds how long an interactive request waits behind bulk work.
     pub max_batch_tokens: usize,
+    /// Texts are cut here even where the model reads more: time and memory of attention grow with the square.
+    pub max_tokens: usize,
 }
 
 impl Default for EncoderOptions {
     fn default() -> Self {
         let threads = available_parallelism().map_or(1, std::num::NonZero::get);
-        Self { threads, queue_capacity: 64, max_batch_tokens: 512 }
+        Self { threads, queue_capacity: 64, max_batch_tokens: 512, max_tokens: 512 }
     }
 }
 
@@ -66,7 +76,8 @@ pub enum Priority {
 #[derive(Debug)]
 struct Model {
     tokens: Tokens,
-    bert: Bert,
+    prompts: Prompts,
+    network: Network,
     passport: Passport,
 }
 
@@ -74,9 +85,11 @@ impl Encoder {
     /// Loads the weights (about a second for 90 MB) and starts the model threads.
     pub fn open(files: &ModelFiles, options: EncoderOptions) -> Result<Self, EmbedError> {
         let checkpoint = Checkpoint::open(files)?;
+        let tokens = checkpoint.tokens(options.max_tokens)?;
         let model = Arc::new(Model {
-            tokens: checkpoint.tokens()?,
-            bert: checkpoint.bert()?,
+            prompts: checkpoint.prompts()?,
+            network: checkpoint.network(tokens.max_tokens())?,
+            tokens,
             passport: files.passport.clone(),
         });
         let max_batch_tokens = options.max_batch_tokens.max(model.tokens.max_tokens());
@@ -89,36 +102,49 @@ impl Encoder {
 
     /// One vector per text, in order: L2-normalised, [`dimensions`](Self::dimensions) long. Longer texts
     /// are cut at [`max_tokens`](Self::max_tokens). Dropping the future takes its texts off the queue.
-    pub async fn encode(&self, texts: Vec<String>, priority: Priority) -> Result<Vec<Vec<f32>>, EmbedError> {
+    pub async fn encode(
+        &self,
+        texts: Vec<String>,
+        input: Input,
+        priority: Priority,
+    ) -> Result<Vec<Vec<f32>>, EmbedError> {
         if texts.is_empty() {
             return Ok(Vec::new());
         }
-        let (request, reply) = Request::awaited(texts);
+        let (request, reply) = Request::awaited(self.model.prompts.put_before(input, texts));
         self.queue.push(request, priority)?;
         reply.await.unwrap_or(Err(EmbedError::Closed))
     }
 
     /// [`encode`](Self::encode) for a thread that may wait; never call it on an async thread.
-    pub fn encode_blocking(&self, texts: Vec<String>, priority: Priority) -> Result<Vec<Vec<f32>>, EmbedError> {
+    pub fn encode_blocking(
+        &self,
+        texts: Vec<String>,
+        input: Input,
+        priority: Priority,
+    ) -> Result<Vec<Vec<f32>>, EmbedError> {
         if texts.is_empty() {
             return Ok(Vec::new());
         }
-        let (request, reply) = Request::blocking(texts);
+        let (request, reply) = Request::blocking(self.model.prompts.put_before(input, texts));
         self.queue.push(request, priority)?;
         reply.recv().unwrap_or(Err(EmbedError::Closed))
     }
 
-    /// Tokens of the whole text, special tokens included, uncut. Runs on the caller's thread.
-    pub fn count_tokens(&self, text: &str) -> usize {
-        self.model.tokens.count(text)
+    /// Tokens of the whole text, its prompt and special tokens included, uncut. Runs on the caller's thread.
+    pub fn count_tokens(&self, text: &str, input: Input) -> usize {
+        match self.model.prompts.before(input) {
+            "" => self.model.tokens.count(text),
+            prompt => self.model.tokens.count(&format!("{prompt}{text}")),
+        }
     }
 
     /// Length of a vector.
     pub fn dimensions(&self) -> usize {
-        self.model.bert.hidden()
+        self.model.network.hidden()
     }
 
-    /// Tokens that a vector can depend on, special tokens included.
+    /// Tokens that a vector can depend on, prompt and special tokens included.
     pub fn max_tokens(&self) -> usize {
         self.model.tokens.max_tokens()
     }
@@ -147,7 +173,7 @@ impl Model {
                 tokens <= max_batch_tokens
             });
             let (batch, later) = rest.split_at(fitting.count().max(1));
-            vectors.extend(self.bert.forward(batch).map_err(inference)?);
+            vectors.extend(self.network.forward(batch).map_err(inference)?);
             rest = later;
         }
         Ok(vectors)

@@ -3,7 +3,7 @@
 //! ```text
 //! file, folder, package ─ ModelStore::import ─▶ <models dir>/<name>/…, passport.json
 //! <models dir>/<name>/… ─ ModelStore::files ──▶ ModelFiles ─ Encoder::open ─▶ Encoder
-//! texts ─ queue ─ tokens ─ BERT ─ pooling ────▶ L2-normalised vectors
+//! texts ─ queue ─ tokens ─ network ─ pooling ─▶ L2-normalised vectors
 //! ```
 //!
 //! Start with [`Encoder::encode`] for the path of a text, with [`ModelStore`] for the files. `compute`
@@ -18,7 +18,7 @@ mod model_store;
 mod passport;
 
 pub use catalogue::{Catalogue, CatalogueFile, CatalogueModel, Package};
-pub use encoder::{Encoder, EncoderOptions, Priority};
+pub use encoder::{Encoder, EncoderOptions, Input, Priority};
 pub use error::EmbedError;
 pub use model_store::{ModelEntry, ModelFiles, ModelState, ModelStore};
 pub use passport::Passport;

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use serde::Deserialize;
-use terroir_embed::{Encoder, EncoderOptions, ModelStore, Priority};
+use terroir_embed::{Encoder, EncoderOptions, Input, ModelStore, Priority};
 
 #[derive(Deserialize)]
 struct Case {
@@ -36,9 +36,9 @@ fn vectors_and_token_counts_equal_the_reference() {
     let cases = serde_json::from_str::<Vec<Case>>(cases).unwrap();
     assert!(cases.iter().any(|case| case.tokens > encoder.max_tokens()), "one text is cut");
     let texts = cases.iter().map(|case| case.text.clone()).collect::<Vec<_>>();
-    let vectors = encoder.encode_blocking(texts, Priority::Bulk).unwrap();
+    let vectors = encoder.encode_blocking(texts, Input::Passage, Priority::Bulk).unwrap();
     for (case, vector) in cases.iter().zip(&vectors) {
-        assert_eq!(encoder.count_tokens(&case.text), case.tokens, "`{}`", case.text);
+        assert_eq!(encoder.count_tokens(&case.text, Input::Passage), case.tokens, "`{}`", case.text);
         let furthest = case.vector.iter().zip(vector).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
         // The reference is rounded to six digits.
         assert!(furthest < 2e-6, "`{}` is off by {furthest}", case.text);

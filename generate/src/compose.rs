@@ -1,6 +1,6 @@
 //! The model writes freely; every finished sentence is held against the passages before it goes out.
 
-use terroir_embed::{Encoder, Priority};
+use terroir_embed::{Encoder, Input, Priority};
 
 use crate::answer::Writing;
 use crate::engine::{CompleteRequest, Piece};
@@ -67,7 +67,7 @@ async fn state(
     if content_words(statement).is_empty() {
         return Ok(());
     }
-    let vectors = encoder.encode(vec![statement.to_owned()], Priority::Interactive).await?;
+    let vectors = encoder.encode(vec![statement.to_owned()], Input::Passage, Priority::Interactive).await?;
     let vector = vectors.first().map_or(&[][..], Vec::as_slice);
     let nearest = ranking.candidates.iter().max_by(|a, b| {
         let nearness =

@@ -7,7 +7,7 @@
 
 use std::collections::HashMap;
 
-use terroir_embed::{Encoder, Priority};
+use terroir_embed::{Encoder, Input, Priority};
 
 use crate::engine::ScoreRequest;
 use crate::error::{GenerateError, Result};
@@ -102,14 +102,17 @@ pub(crate) async fn rank(
     if candidates.is_empty() {
         return Ok(Ranking::default());
     }
-    let texts = std::iter::once(question.to_owned()).chain(candidates.iter().map(|candidate| candidate.text.clone()));
-    let vectors = encoder.encode(texts.collect(), Priority::Interactive).await?;
-    let Some((asked, vectors)) = vectors.split_first() else {
+    let texts = candidates.iter().map(|candidate| candidate.text.clone()).collect::<Vec<_>>();
+    let (asked, vectors) = tokio::try_join!(
+        encoder.encode(vec![question.to_owned()], Input::Query, Priority::Interactive),
+        encoder.encode(texts, Input::Passage, Priority::Interactive),
+    )?;
+    let Some(asked) = asked.first() else {
         return Ok(Ranking::default());
     };
     for (candidate, vector) in candidates.iter_mut().zip(vectors) {
-        candidate.evidence.similarity = dot(asked, vector);
-        candidate.vector.clone_from(vector);
+        candidate.evidence.similarity = dot(asked, &vector);
+        candidate.vector = vector;
         candidate.score = SIMILARITY * candidate.evidence.similarity + OVERLAP * candidate.evidence.overlap;
     }
     sort(&mut candidates);

@@ -6,7 +6,7 @@ mod lease;
 use std::sync::Arc;
 use std::time::Duration;
 
-use terroir_embed::{EmbedError, Encoder, Priority};
+use terroir_embed::{EmbedError, Encoder, Input, Priority};
 use terroir_store::{Job, NewChunk, NewRevision, Stage, Store, StoreError};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 use self::failure::Failure;
 use self::lease::Lease;
 use crate::cell::Cell;
-use crate::chunk::{Chunk, chunk};
+use crate::chunk::{Chunk, MAX_CHUNK_TOKENS, chunk};
 use crate::document::ParsedDocument;
 use crate::structure::Structure;
 
@@ -174,7 +174,7 @@ async fn index_document(bench: &Bench, job: &Job) -> Result<(), Failure> {
 
 async fn chunked(document: ParsedDocument, encoder: Encoder) -> Result<(ParsedDocument, Vec<Chunk>), Failure> {
     let chunking = tokio::task::spawn_blocking(move || {
-        let max_tokens = encoder.max_tokens();
+        let max_tokens = encoder.max_tokens().min(MAX_CHUNK_TOKENS);
         let chunks = chunk(&document, max_tokens, &encoder);
         (document, chunks)
     });
@@ -193,7 +193,7 @@ async fn embed(
         bench.store.set_stage(job, Stage::Embedding, Some((vectors.len() as u64, total))).await?;
         let texts: Vec<String> = part.iter().map(|chunk| embedding_text(document.title.as_deref(), chunk)).collect();
         loop {
-            match bench.encoder.encode(texts.clone(), Priority::Bulk).await {
+            match bench.encoder.encode(texts.clone(), Input::Passage, Priority::Bulk).await {
                 Ok(encoded) => break vectors.extend(encoded),
                 // People who ask come first; bulk work waits.
                 Err(EmbedError::Busy) => tokio::time::sleep(BUSY_PAUSE).await,

@@ -1,6 +1,6 @@
 //! What the routes ask of the service: scope, search, quotes and their places.
 
-use terroir_embed::{EmbedError, Priority};
+use terroir_embed::{EmbedError, Input, Priority};
 use terroir_generate::{GenerateError, Sampling};
 use terroir_ingest::structure::Structure;
 use terroir_store::{Document, Mode, Revision, Scope, SearchRequest, SearchResponse, StoreError};
@@ -57,14 +57,14 @@ impl Service {
         Ok((revision, structure))
     }
 
-    pub async fn encode(&self, texts: Vec<String>) -> ApiResult<Vec<Vec<f32>>> {
-        Ok(self.encoder.encode(texts, Priority::Interactive).await?)
+    pub async fn encode(&self, texts: Vec<String>, input: Input) -> ApiResult<Vec<Vec<f32>>> {
+        Ok(self.encoder.encode(texts, input, Priority::Interactive).await?)
     }
 
     pub async fn search(&self, query: String, scope: Scope, mode: Mode, top_k: usize) -> ApiResult<SearchResponse> {
         let query_embedding = match mode {
             Mode::Lexical => None,
-            Mode::Hybrid | Mode::Dense => self.encode(vec![query.clone()]).await?.into_iter().next(),
+            Mode::Hybrid | Mode::Dense => self.encode(vec![query.clone()], Input::Query).await?.into_iter().next(),
         };
         Ok(self.store.search(&SearchRequest { query, query_embedding, scope, mode, top_k }).await?)
     }

@@ -1,4 +1,4 @@
-//! A model's folder → tokenizer, configuration and weights, in the layout of sentence-transformers.
+//! A model's folder → tokenizer, prompts and network, in the layout of sentence-transformers.
 
 use std::path::{Path, PathBuf};
 
@@ -9,8 +9,9 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use tokenizers::Tokenizer;
 
-use super::bert::{Bert, BertConfig};
-use super::layers::Pooling;
+use super::architecture::{Architecture, Network};
+use super::input::{PromptConfig, Prompts};
+use super::pooling::Pooling;
 use super::tokens::Tokens;
 use crate::{EmbedError, ModelFiles};
 
@@ -18,90 +19,123 @@ pub(super) struct Checkpoint {
     name: String,
     directory: PathBuf,
     weights: PathBuf,
-    config: BertConfig,
+    architecture: Architecture,
 }
 
 /// `sentence_bert_config.json`.
 #[derive(Debug, Default, Deserialize)]
 struct SentenceConfig {
     max_seq_length: Option<usize>,
+    #[serde(default)]
+    do_lower_case: bool,
 }
 
-/// `1_Pooling/config.json`. Without the file: the mean, as in all of the catalogue.
+/// `tokenizer_config.json`. Without a limit writers put 10^30 there.
+#[derive(Debug, Default, Deserialize)]
+struct TokenizerConfig {
+    model_max_length: Option<f64>,
+}
+
+/// One step of `modules.json`.
 #[derive(Debug, Deserialize)]
-struct PoolingConfig {
-    #[serde(default)]
-    pooling_mode_cls_token: bool,
-    #[serde(default)]
-    pooling_mode_mean_tokens: bool,
+struct Module {
+    /// The path of a Python class, which has moved over the years: its last part counts.
+    #[serde(rename = "type")]
+    class: String,
 }
 
 impl Checkpoint {
     /// Refuses what the encoder would compute wrongly.
     pub(super) fn open(files: &ModelFiles) -> Result<Self, EmbedError> {
-        let path = files.directory.join("config.json");
         let name = files.passport.name.clone();
+        let refuse =
+            |file: &Path, reason: String| EmbedError::Model { name: name.clone(), file: file.to_owned(), reason };
         if files.passport.role != "embed" {
-            let reason = format!("its role is `{}`, not `embed`", files.passport.role);
-            return Err(EmbedError::Model { name, file: files.weights.clone(), reason });
+            return Err(refuse(&files.weights, format!("its role is `{}`, not `embed`", files.passport.role)));
         }
-        let config = read_json::<BertConfig>(&name, &path)?;
-        if let Some(reason) = config.unsupported() {
-            return Err(EmbedError::Model { name, file: path, reason });
-        }
-        Ok(Self { name, directory: files.directory.clone(), weights: files.weights.clone(), config })
+        let path = files.directory.join("config.json");
+        let architecture = Architecture::from_json(&fs::read(&path)?).map_err(|reason| refuse(&path, reason))?;
+        let checkpoint =
+            Self { name, directory: files.directory.clone(), weights: files.weights.clone(), architecture };
+        checkpoint.check_modules()?;
+        Ok(checkpoint)
     }
 
-    pub(super) fn tokens(&self) -> Result<Tokens, EmbedError> {
+    /// At most `max_tokens` of them, if the model does not read fewer.
+    pub(super) fn tokens(&self, max_tokens: usize) -> Result<Tokens, EmbedError> {
         let path = self.directory.join("tokenizer.json");
         let unreadable = |error: tokenizers::Error| self.error(&path, error.to_string());
         let tokenizer = Tokenizer::from_bytes(fs::read(&path)?).map_err(unreadable)?;
-        let words = tokenizer.get_vocab_size(true);
-        if words > self.config.vocab_size {
-            let reason = format!("{words} tokens, but the weights know {}", self.config.vocab_size);
-            return Err(self.error(&path, reason));
+        let (words, known) = (tokenizer.get_vocab_size(true), self.architecture.vocabulary());
+        if words > known {
+            return Err(self.error(&path, format!("{words} tokens, but the weights know {known}")));
         }
-        let limits = self.directory.join("sentence_bert_config.json");
-        let limits = if limits.is_file() {
-            read_json::<SentenceConfig>(&self.name, &limits)?
-        } else {
-            SentenceConfig::default()
-        };
-        let positions = self.config.max_position_embeddings;
-        let max_tokens = limits.max_seq_length.unwrap_or(positions).min(positions);
-        Tokens::new(tokenizer, max_tokens).map_err(unreadable)
+        let limit = self.trained_tokens()?.min(self.architecture.positions()).min(max_tokens);
+        Tokens::new(tokenizer, limit).map_err(unreadable)
     }
 
-    pub(super) fn bert(&self) -> Result<Bert, EmbedError> {
+    pub(super) fn prompts(&self) -> Result<Prompts, EmbedError> {
+        let config = self.read_json::<PromptConfig>("config_sentence_transformers.json")?;
+        Ok(Prompts::from(config.unwrap_or_default()))
+    }
+
+    pub(super) fn network(&self, max_tokens: usize) -> Result<Network, EmbedError> {
         let unreadable = |error: candle_core::Error| self.error(&self.weights, error.to_string());
         let bytes = fs::read(&self.weights)?;
         let weights = VarBuilder::from_buffered_safetensors(bytes, DType::F32, &Device::Cpu).map_err(unreadable)?;
-        Bert::load(&weights, &self.config, self.pooling()?).map_err(unreadable)
+        self.architecture.load(&weights, self.pooling()?, max_tokens).map_err(unreadable)
+    }
+
+    /// Tokens that the model was made for.
+    fn trained_tokens(&self) -> Result<usize, EmbedError> {
+        const FILE: &str = "sentence_bert_config.json";
+        let config = self.read_json::<SentenceConfig>(FILE)?.unwrap_or_default();
+        if config.do_lower_case {
+            return Err(self.error(&self.directory.join(FILE), "lower case is not supported here".to_owned()));
+        }
+        if let Some(limit) = config.max_seq_length {
+            return Ok(limit);
+        }
+        let config = self.read_json::<TokenizerConfig>("tokenizer_config.json")?.unwrap_or_default();
+        Ok(config.model_max_length.map_or(usize::MAX, |limit| limit as usize))
+    }
+
+    /// A transformer and pooling; every vector is normalised anyway.
+    fn check_modules(&self) -> Result<(), EmbedError> {
+        const FILE: &str = "modules.json";
+        for Module { class } in self.read_json::<Vec<Module>>(FILE)?.unwrap_or_default() {
+            let class = class.rsplit('.').next().unwrap_or_default();
+            if !matches!(class, "Transformer" | "Pooling" | "Normalize") {
+                let reason = format!("the module `{class}` is not supported, only transformer and pooling");
+                return Err(self.error(&self.directory.join(FILE), reason));
+            }
+        }
+        Ok(())
     }
 
     fn pooling(&self) -> Result<Pooling, EmbedError> {
-        let path = self.directory.join("1_Pooling/config.json");
-        if !path.is_file() {
+        const FILE: &str = "1_Pooling/config.json";
+        let Some(config) = self.read_json::<serde_json::Value>(FILE)? else {
             return Ok(Pooling::Mean);
+        };
+        let error = |reason: &str| self.error(&self.directory.join(FILE), reason.to_owned());
+        if config.get("include_prompt") == Some(&false.into()) && !self.prompts()?.are_empty() {
+            return Err(error("pooling without the prompt is not supported"));
         }
-        let config = read_json::<PoolingConfig>(&self.name, &path)?;
-        match (config.pooling_mode_mean_tokens, config.pooling_mode_cls_token) {
-            (true, false) => Ok(Pooling::Mean),
-            (false, true) => Ok(Pooling::First),
-            _ => Err(self.error(&path, "only pooling by mean or by first token is supported".to_owned())),
+        Pooling::from_config(&config).ok_or_else(|| error("only pooling by mean or by first token is supported"))
+    }
+
+    /// `None` where there is no such file.
+    fn read_json<T: DeserializeOwned>(&self, file: &str) -> Result<Option<T>, EmbedError> {
+        let path = self.directory.join(file);
+        if !path.is_file() {
+            return Ok(None);
         }
+        let value = serde_json::from_slice(&fs::read(&path)?);
+        value.map(Some).map_err(|error| self.error(&path, error.to_string()))
     }
 
     fn error(&self, file: &Path, reason: String) -> EmbedError {
         EmbedError::Model { name: self.name.clone(), file: file.to_owned(), reason }
     }
-}
-
-fn read_json<T: DeserializeOwned>(name: &str, path: &Path) -> Result<T, EmbedError> {
-    let bytes = fs::read(path)?;
-    serde_json::from_slice(&bytes).map_err(|error| EmbedError::Model {
-        name: name.to_owned(),
-        file: path.to_owned(),
-        reason: error.to_string(),
-    })
 }

@@ -9,7 +9,7 @@ use pulp::Arch;
 use crate::compute::activation::Activation;
 use crate::compute::attention::Attention;
 use crate::compute::matmul::{Matmul, Rows, RowsMut};
-use crate::compute::norm::{LayerNorm, l2_normalise};
+use crate::compute::norm::LayerNorm;
 use crate::compute::panels::{Panels, WIDTH};
 
 /// `activation(x · weightᵀ + bias)`: `(tokens, inputs)` → `(tokens, outputs)`.
@@ -115,36 +115,6 @@ pub(super) fn load_norm(weights: &VarBuilder, hidden: usize, epsilon: f64) -> Re
         bias: weights.get(hidden, "bias")?.to_vec1()?,
         epsilon: epsilon as f32,
     })
-}
-
-/// How the vectors of a sequence's tokens become one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Pooling {
-    /// The mean over every token, special tokens included.
-    Mean,
-    /// The first token's.
-    First,
-}
-
-impl Pooling {
-    /// The one place where token vectors become a text's vector: `(tokens, hidden)` → per sequence
-    /// `(hidden)`, L2-normalised.
-    pub(super) fn pool(self, values: &[f32], hidden: usize, sequences: &[Range<usize>]) -> Vec<Vec<f32>> {
-        let pool = |sequence: &Range<usize>| {
-            let tokens = &values[sequence.start * hidden..sequence.end * hidden];
-            let mut vector = vec![0.0; hidden];
-            let count = if self == Self::First { 1 } else { sequence.len() };
-            for token in tokens.chunks_exact(hidden).take(count) {
-                for (sum, value) in vector.iter_mut().zip(token) {
-                    *sum += value;
-                }
-            }
-            // The mean and the sum have the same direction.
-            l2_normalise(&mut vector);
-            vector
-        };
-        sequences.iter().map(pool).collect()
-    }
 }
 
 fn contiguous<'a>(storage: &'a CpuStorage, layout: &Layout) -> Result<&'a [f32]> {

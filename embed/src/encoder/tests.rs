@@ -7,10 +7,11 @@ use super::queue::Queue;
 use super::request::Request;
 use super::threads::ModelThreads;
 use super::tiny::{HIDDEN, MAX_TOKENS, TinyModel};
-use super::{Encoder, EncoderOptions, Priority};
+use super::{Encoder, EncoderOptions, Input, Priority};
 use crate::EmbedError;
 
-const OPTIONS: EncoderOptions = EncoderOptions { threads: 2, queue_capacity: 64, max_batch_tokens: 40 };
+const OPTIONS: EncoderOptions =
+    EncoderOptions { threads: 2, queue_capacity: 64, max_batch_tokens: 40, max_tokens: 512 };
 
 fn words(count: usize) -> String {
     let letters = "abcdefghijklmnopqrstuvwxyz".chars().cycle().skip(count).take(count);
@@ -26,11 +27,11 @@ fn a_vector_is_the_same_alone_and_in_any_batch() {
     let model = TinyModel::write();
     let encoder = Encoder::open(&model.files(), OPTIONS).unwrap();
     let all = (0..40).map(|index| words(index % 14)).collect::<Vec<_>>();
-    let together = encoder.encode_blocking(all.clone(), Priority::Bulk).unwrap();
+    let together = encoder.encode_blocking(all.clone(), Input::Passage, Priority::Bulk).unwrap();
     for (text, vector) in all.iter().zip(&together) {
         assert_eq!(vector.len(), HIDDEN);
         assert!((vector.iter().map(|value| value * value).sum::<f32>() - 1.0).abs() < 1e-5);
-        let alone = encoder.encode_blocking(vec![text.clone()], Priority::Interactive).unwrap();
+        let alone = encoder.encode_blocking(vec![text.clone()], Input::Passage, Priority::Interactive).unwrap();
         assert_eq!(&alone[0], vector, "`{text}`");
     }
     assert_ne!(together[1], together[2], "different texts have different vectors");
@@ -41,12 +42,13 @@ fn a_long_text_is_cut_and_counted_whole() {
     let model = TinyModel::write();
     let encoder = Encoder::open(&model.files(), OPTIONS).unwrap();
     let fits = "a b c d e f g h i j k l m n";
-    assert_eq!(encoder.count_tokens(fits), MAX_TOKENS);
+    assert_eq!(encoder.count_tokens(fits, Input::Passage), MAX_TOKENS);
     let much_longer = format!("{fits} {}", "o p q ".repeat(5000));
-    assert_eq!(encoder.count_tokens(&much_longer), MAX_TOKENS + 15_000);
+    assert_eq!(encoder.count_tokens(&much_longer, Input::Passage), MAX_TOKENS + 15_000);
     let barely_longer = format!("{fits} o");
-    let vectors =
-        encoder.encode_blocking(texts(&[fits, &barely_longer, &much_longer, "a b c"]), Priority::Bulk).unwrap();
+    let vectors = encoder
+        .encode_blocking(texts(&[fits, &barely_longer, &much_longer, "a b c"]), Input::Passage, Priority::Bulk)
+        .unwrap();
     assert_eq!(vectors[0], vectors[1]);
     assert_eq!(vectors[0], vectors[2]);
     assert_ne!(vectors[0], vectors[3]);
@@ -58,7 +60,7 @@ fn leading_white_space_and_unknown_words_do_not_hide_what_follows() {
     let encoder = Encoder::open(&model.files(), OPTIONS).unwrap();
     let hidden = format!("{}{} a b", " ".repeat(5000), "\u{1F600}".repeat(2000));
     let plain = "zz a b";
-    let vectors = encoder.encode_blocking(texts(&[&hidden, plain]), Priority::Bulk).unwrap();
+    let vectors = encoder.encode_blocking(texts(&[&hidden, plain]), Input::Passage, Priority::Bulk).unwrap();
     assert_eq!(vectors[0], vectors[1], "an unknown word is one token however long it is");
 }
 
@@ -66,9 +68,9 @@ fn leading_white_space_and_unknown_words_do_not_hide_what_follows() {
 fn an_empty_request_and_an_empty_text_are_answered() {
     let model = TinyModel::write();
     let encoder = Encoder::open(&model.files(), OPTIONS).unwrap();
-    assert!(encoder.encode_blocking(Vec::new(), Priority::Bulk).unwrap().is_empty());
-    assert_eq!(encoder.encode_blocking(texts(&[""]), Priority::Bulk).unwrap()[0].len(), HIDDEN);
-    assert_eq!(encoder.count_tokens(""), 2);
+    assert!(encoder.encode_blocking(Vec::new(), Input::Passage, Priority::Bulk).unwrap().is_empty());
+    assert_eq!(encoder.encode_blocking(texts(&[""]), Input::Passage, Priority::Bulk).unwrap()[0].len(), HIDDEN);
+    assert_eq!(encoder.count_tokens("", Input::Passage), 2);
 }
 
 #[test]
@@ -87,10 +89,10 @@ fn the_bench_counts_what_was_computed() {
 async fn many_callers_at_once_each_get_their_own() {
     let model = TinyModel::write();
     let encoder = Encoder::open(&model.files(), OPTIONS).unwrap();
-    let expected = encoder.encode(texts(&["a", "b c", "d"]), Priority::Interactive).await.unwrap();
+    let expected = encoder.encode(texts(&["a", "b c", "d"]), Input::Passage, Priority::Interactive).await.unwrap();
     let calls = (0..30).map(|_| {
         let encoder = encoder.clone();
-        tokio::spawn(async move { encoder.encode(texts(&["a", "b c", "d"]), Priority::Bulk).await })
+        tokio::spawn(async move { encoder.encode(texts(&["a", "b c", "d"]), Input::Passage, Priority::Bulk).await })
     });
     for call in calls.collect::<Vec<_>>() {
         assert_eq!(call.await.unwrap().unwrap(), expected);
@@ -105,6 +107,9 @@ fn a_model_that_cannot_be_computed_is_refused_with_the_file() {
         ("tokenizer.json", "{}", "tokenizer.json"),
         ("model.safetensors", "not a tensor", "model.safetensors"),
         ("sentence_bert_config.json", "[", "sentence_bert_config.json"),
+        ("sentence_bert_config.json", r#"{"do_lower_case": true}"#, "lower case"),
+        ("modules.json", r#"[{"type": "sentence_transformers.models.Dense"}]"#, "module `Dense`"),
+        ("config_sentence_transformers.json", r#"{"prompts": 1}"#, "config_sentence_transformers.json"),
     ] {
         let model = TinyModel::write();
         fs_err::write(model.folder.path().join(file), content).unwrap();
@@ -113,10 +118,10 @@ fn a_model_that_cannot_be_computed_is_refused_with_the_file() {
     }
     let model = TinyModel::write();
     let config = fs_err::read_to_string(model.folder.path().join("config.json")).unwrap();
-    let config = config.replace(r#""model_type":"bert""#, r#""model_type":"xlm-roberta""#);
+    let config = config.replace(r#""model_type":"bert""#, r#""model_type":"t5""#);
     fs_err::write(model.folder.path().join("config.json"), config).unwrap();
     let error = Encoder::open(&model.files(), OPTIONS).unwrap_err().to_string();
-    assert!(error.contains("`xlm-roberta` is not supported"), "{error}");
+    assert!(error.contains("`t5` is not supported"), "{error}");
 }
 
 /// A queue of capacity 2 whose one thread computes only when told to, and the texts it was given.

@@ -15,7 +15,15 @@ use crate::catalogue::{CatalogueFile, CatalogueModel};
 use crate::{EmbedError, Passport};
 
 /// Kept with unknown safetensors weights when they stand beside them.
-const SIDE_FILES: [&str; 4] = ["config.json", "tokenizer.json", "sentence_bert_config.json", "1_Pooling/config.json"];
+const SIDE_FILES: [&str; 7] = [
+    "config.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "modules.json",
+    "sentence_bert_config.json",
+    "config_sentence_transformers.json",
+    "1_Pooling/config.json",
+];
 
 impl From<&CatalogueModel> for Record {
     fn from(model: &CatalogueModel) -> Self {

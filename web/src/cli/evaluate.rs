@@ -10,8 +10,8 @@ use clap::Subcommand;
 use futures::StreamExt as _;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
-use terroir_embed::{Encoder, EncoderOptions, ModelStore, Priority};
-use terroir_ingest::chunk::chunk;
+use terroir_embed::{Encoder, EncoderOptions, Input, ModelStore, Priority};
+use terroir_ingest::chunk::{MAX_CHUNK_TOKENS, chunk};
 use terroir_ingest::document::ParsedDocument;
 use terroir_ingest::text;
 use terroir_ingest::worker::{embedding_text, new_revision};
@@ -123,10 +123,10 @@ async fn add(store: &Store, encoder: &Encoder, document: &CorpusDocument) -> any
         let title = head.split_once('\n').map(|(_, title)| title).unwrap_or_default();
         let mut parsed: ParsedDocument = text::parse(body.as_bytes(), None);
         parsed.title = (!title.is_empty()).then(|| title.to_owned());
-        let chunks = chunk(&parsed, encoder.max_tokens(), encoder);
+        let chunks = chunk(&parsed, encoder.max_tokens().min(MAX_CHUNK_TOKENS), encoder);
         let texts: Vec<String> = chunks.iter().map(|chunk| embedding_text(parsed.title.as_deref(), chunk)).collect();
         let vectors = loop {
-            match encoder.encode(texts.clone(), Priority::Bulk).await {
+            match encoder.encode(texts.clone(), Input::Passage, Priority::Bulk).await {
                 Err(terroir_embed::EmbedError::Busy) => tokio::time::sleep(Duration::from_millis(20)).await,
                 encoded => break encoded?,
             }
@@ -158,7 +158,7 @@ async fn measure(
         let query_embedding = match mode {
             Mode::Lexical => None,
             Mode::Hybrid | Mode::Dense => {
-                encoder.encode(vec![query.text.clone()], Priority::Interactive).await?.into_iter().next()
+                encoder.encode(vec![query.text.clone()], Input::Query, Priority::Interactive).await?.into_iter().next()
             }
         };
         let request = SearchRequest {

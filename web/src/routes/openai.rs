@@ -5,6 +5,7 @@ use actix_web::{HttpResponse, get, post, web};
 use base64::Engine as _;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use terroir_embed::Input as Role;
 use utoipa::ToSchema;
 
 use crate::app::Service;
@@ -87,12 +88,13 @@ pub async fn embeddings(service: web::Data<Service>, request: web::Json<Embeddin
     // Milliseconds for long texts: too long for an async thread.
     let encoder = service.encoder.clone();
     let (texts, tokens) = web::block(move || {
-        let tokens: usize = texts.iter().map(|text| encoder.count_tokens(text)).sum();
+        let tokens: usize = texts.iter().map(|text| encoder.count_tokens(text, Role::Plain)).sum();
         (texts, tokens)
     })
     .await
     .map_err(ApiError::internal)?;
-    let vectors = service.encode(texts).await?;
+    // The route has no word for queries and passages: a caller who knows the model's prompts sends them.
+    let vectors = service.encode(texts, Role::Plain).await?;
     let data: Vec<Value> = vectors
         .iter()
         .enumerate()
