@@ -43,8 +43,16 @@ impl Client {
     }
 
     pub fn get(&self, path: &str) -> anyhow::Result<Value> {
-        let request = self.authorized(ureq::http::Request::get(self.url(path)));
-        read_json(self.agent.run(request.body(())?)?)
+        let ask = || -> anyhow::Result<_> {
+            let request = self.authorized(ureq::http::Request::get(self.url(path)));
+            Ok(self.agent.run(request.body(())?))
+        };
+        let answer = match ask()? {
+            // The service closes connections that are idle for a while; the next request finds out.
+            Err(ureq::Error::Io(_)) => ask()?,
+            answer => answer,
+        };
+        read_json(answer?)
     }
 
     pub fn delete(&self, path: &str) -> anyhow::Result<Value> {

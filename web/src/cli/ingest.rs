@@ -137,7 +137,8 @@ impl Run<'_> {
                 Ok(_) => self.pending.push_back(pending),
                 Err(error) => {
                     let failed = json!({"status": "failed", "id": pending.document, "error": {
-                        "code": "removed", "message": format!("{error:#}"), "hint": "ingest it again if it was not removed on purpose"}});
+                        "code": "not_followed", "message": format!("{error:#}"),
+                        "hint": "`terroir documents show` tells how it is; ingest it again if it was removed"}});
                     self.line(&pending.path, &failed, pending.started)?;
                 }
             }
