@@ -1,5 +1,6 @@
 //! Both indexes, following the sequence of changes; and how they are built anew beside themselves.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -118,12 +119,17 @@ impl Indexes {
     }
 
     async fn follow_changes(&self, pair: &IndexPair, changes: &[Change], position: &mut Position) -> Result<()> {
+        // A revision that was written twice is put in once, in its last place: the database is asked for what
+        // it has now, and twice the same would be there double.
+        let last: BTreeMap<RevisionId, i64> = changes.iter().map(|change| (change.revision, change.sequence)).collect();
         let mut batch = Pending::default();
         for change in changes {
-            // A revision is taken out before it is put in: what a crash left half done is done again.
-            batch.removed.push(change.revision);
-            if change.kind == ChangeKind::Add {
-                batch.added.extend(self.database.indexed_chunks(change.revision).await?);
+            if last.get(&change.revision) == Some(&change.sequence) {
+                // Taken out before it is put in: what a crash left half done is done again.
+                batch.removed.push(change.revision);
+                if change.kind == ChangeKind::Add {
+                    batch.added.extend(self.database.indexed_chunks(change.revision).await?);
+                }
             }
             batch.sequence = change.sequence;
             if batch.added.len() >= CHUNKS_PER_BATCH {
