@@ -41,25 +41,29 @@ impl Store {
         if !repair || report.healthy {
             return Ok(report);
         }
-        let parse = |difference: &Difference| difference.revision.parse::<RevisionId>().ok();
-        let (known, unknown): (Vec<_>, Vec<_>) =
-            report.differences.iter().partition(|difference| difference.document.is_some());
-        let again: Vec<RevisionId> = known.into_iter().filter_map(parse).collect();
-        let out: Vec<RevisionId> = unknown.into_iter().filter_map(parse).collect();
-        self.indexes.mend(&again, &out).await?;
+        let differing: Vec<RevisionId> =
+            report.differences.iter().filter_map(|difference| difference.revision.parse().ok()).collect();
+        self.indexes.mend(&differing).await?;
         let mended = report.differences.len() as u64;
         Ok(DoctorReport { mended, ..self.compare().await? })
     }
 
     async fn compare(&self) -> Result<DoctorReport> {
         let pair = self.indexes.pair().await;
+        // The indexes are asked first: a revision that is written meanwhile is no stranger then.
+        let mut indexed = pair.lexical.revisions()?;
+        let dense_counts = pair.dense.revisions().await?;
+        indexed.extend(dense_counts.keys());
         let counts = self.database.chunk_counts().await?;
         let mut differences = Vec::new();
         let mut chunks_sql = 0;
         for (revision, document, chunks) in &counts {
             chunks_sql += chunks;
             let lexical = pair.lexical.count_revision(*revision)?;
-            let dense = pair.dense.count_revision(*revision).await?;
+            let dense = match dense_counts.get(revision) {
+                Some(dense) if dense == chunks => *dense,
+                _ => pair.dense.count_revision(*revision).await?,
+            };
             if (lexical, dense) != (*chunks, *chunks) {
                 differences.push(Difference {
                     revision: revision.to_string(),
@@ -72,8 +76,6 @@ impl Store {
         }
         // Revisions that are being written right now are known, and not yet current.
         let known: BTreeSet<RevisionId> = self.database.all_revisions().await?.into_iter().collect();
-        let mut indexed = pair.lexical.revisions()?;
-        indexed.extend(pair.dense.revisions().await?);
         for revision in indexed.difference(&known) {
             let lexical = pair.lexical.count_revision(*revision)?;
             let dense = pair.dense.count_revision(*revision).await?;

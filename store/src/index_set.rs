@@ -1,5 +1,6 @@
 //! Both indexes, following the sequence of changes; and how they are built anew beside themselves.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -45,6 +46,7 @@ struct Position {
 pub struct Indexes {
     database: Database,
     options: StoreOptions,
+    database_id: String,
     pair: RwLock<Arc<IndexPair>>,
     position: Mutex<Position>,
     wake: Arc<Notify>,
@@ -69,26 +71,26 @@ impl Indexes {
         fs_err::create_dir_all(&root)?;
         let folder = root.join(current_name(&root)?);
         remove_others(&root, &folder)?;
+        let database_id = database.id().await?;
         let last = database.last_change().await?;
-        let pair = match open_pair(options, folder).await {
+        let pair = match open_pair(options, folder, &database_id).await {
             Ok(pair) if pair.lexical.opened_at.max(pair.dense.opened_at()) <= last => pair,
             Ok(ahead) => {
                 tracing::warn!("the indexes belong to another database; they are built anew");
                 drop(ahead);
-                let pair = open_new(options, &root).await?;
-                pair.dense.clear().await?;
-                pair
+                open_new(options, &root, &database_id).await?
             }
             Err(error @ StoreError::Unreachable { .. }) => return Err(error),
             Err(error) => {
                 tracing::warn!(%error, "the indexes cannot be opened; they are built anew");
-                open_new(options, &root).await?
+                open_new(options, &root, &database_id).await?
             }
         };
         let position = Position { lexical: pair.lexical.opened_at, dense: pair.dense.opened_at() };
         Ok(Self {
             database,
             options: options.clone(),
+            database_id,
             pair: RwLock::new(Arc::new(pair)),
             position: Mutex::new(position),
             wake: Arc::new(Notify::new()),
@@ -106,6 +108,9 @@ impl Indexes {
     pub async fn catch_up(&self, sequence: i64) -> Result<()> {
         let mut position = self.position.lock().await;
         let pair = self.pair().await;
+        if pair.dense.is_in_doubt() {
+            self.compare_dense(&pair, &mut position).await?;
+        }
         while position.lexical.min(position.dense) < sequence {
             let from = position.lexical.min(position.dense);
             let changes = self.database.changes_after(from, CHANGES_PER_READ).await?;
@@ -118,12 +123,17 @@ impl Indexes {
     }
 
     async fn follow_changes(&self, pair: &IndexPair, changes: &[Change], position: &mut Position) -> Result<()> {
+        // A revision that was written twice is put in once, in its last place: the database is asked for what
+        // it has now, and twice the same would be there double.
+        let last: BTreeMap<RevisionId, i64> = changes.iter().map(|change| (change.revision, change.sequence)).collect();
         let mut batch = Pending::default();
         for change in changes {
-            // A revision is taken out before it is put in: what a crash left half done is done again.
-            batch.removed.push(change.revision);
-            if change.kind == ChangeKind::Add {
-                batch.added.extend(self.database.indexed_chunks(change.revision).await?);
+            if last.get(&change.revision) == Some(&change.sequence) {
+                // Taken out before it is put in: what a crash left half done is done again.
+                batch.removed.push(change.revision);
+                if change.kind == ChangeKind::Add {
+                    batch.added.extend(self.database.indexed_chunks(change.revision).await?);
+                }
             }
             batch.sequence = change.sequence;
             if batch.added.len() >= CHUNKS_PER_BATCH {
@@ -179,25 +189,59 @@ impl Indexes {
         Ok((pair.lexical.count_document(document)?, pair.dense.count_document(document).await?))
     }
 
-    /// Puts revisions into the indexes again, and takes others out, whatever is there now.
-    pub async fn mend(&self, again: &[RevisionId], out: &[RevisionId]) -> Result<()> {
+    /// Makes both indexes hold of these revisions what the database has of them, whatever is there now.
+    pub async fn mend(&self, revisions: &[RevisionId]) -> Result<()> {
         let mut position = self.position.lock().await;
         let pair = self.pair().await;
         let sequence = position.lexical.min(position.dense);
-        for revision in again {
-            let added = self.database.indexed_chunks(*revision).await?;
-            let batch = Pending { removed: vec![*revision], added, sequence };
-            batch.write_to_both(&pair).await?;
-        }
-        if !out.is_empty() {
-            let batch = Pending { removed: out.to_vec(), added: Vec::new(), sequence };
-            batch.write_to_both(&pair).await?;
-        }
+        self.rewrite(&pair, Which::Both, revisions, sequence).await?;
         *position = Position { lexical: sequence, dense: sequence };
         Ok(())
     }
 
-    /// Builds both anew from SQL in a folder of its own; searches go on in the old ones until the switch.
+    /// Makes the dense index hold what the database has, revision by revision.
+    async fn compare_dense(&self, pair: &IndexPair, position: &mut Position) -> Result<()> {
+        let started = Instant::now();
+        pair.dense.prepare().await?;
+        // In this order: what comes in between is in the database already, and followed from here.
+        let sequence = self.database.last_change().await?;
+        let indexed = pair.dense.revisions().await?;
+        let stored = self.database.chunks_by_revision().await?;
+        let mut differing: Vec<RevisionId> = stored
+            .iter()
+            .filter(|(revision, chunks)| indexed.get(*revision) != Some(*chunks))
+            .map(|(revision, _)| *revision)
+            .collect();
+        differing.extend(indexed.into_keys().filter(|revision| !stored.contains_key(revision)));
+        self.rewrite(pair, Which::Dense, &differing, sequence).await?;
+        pair.dense.is_compared();
+        position.dense = sequence;
+        let (revisions, took_ms) = (differing.len(), started.elapsed().as_millis());
+        tracing::info!(revisions, took_ms, "the dense index was compared with the database; revisions that differed");
+        Ok(())
+    }
+
+    /// Takes revisions out and puts them in again as the database has them, in batches. Gives the number of
+    /// their chunks.
+    async fn rewrite(&self, pair: &IndexPair, which: Which, revisions: &[RevisionId], sequence: i64) -> Result<u64> {
+        let mut chunks = 0;
+        let mut batch = Pending { sequence, ..Pending::default() };
+        for revision in revisions {
+            let added = self.database.indexed_chunks(*revision).await?;
+            chunks += added.len() as u64;
+            batch.removed.push(*revision);
+            batch.added.extend(added);
+            if batch.added.len().max(batch.removed.len()) >= CHUNKS_PER_BATCH {
+                let full = std::mem::replace(&mut batch, Pending { sequence, ..Pending::default() });
+                full.write_whatever_the_position(pair, which).await?;
+            }
+        }
+        batch.write_whatever_the_position(pair, which).await?;
+        Ok(chunks)
+    }
+
+    /// Builds both anew from SQL in a folder of its own; searches go on in the old ones until the switch. A
+    /// server's collection is written over where it stands: others search in it too.
     pub async fn rebuild(&self) -> Result<Reindexed> {
         let started = Instant::now();
         let mut position = self.position.lock().await;
@@ -205,21 +249,12 @@ impl Indexes {
         let root = self.options.data_dir.join("indexes");
         let name = format!("set-{}", uuid::Uuid::new_v4().simple());
         let folder = root.join(&name);
-        let pair = open_pair(&self.options, folder.clone()).await?;
-        pair.dense.clear().await?;
-        let (mut documents, mut chunks) = (0, 0);
-        let mut batch = Pending { sequence, ..Pending::default() };
-        for revision in self.database.all_revisions().await? {
-            let added = self.database.indexed_chunks(revision).await?;
-            documents += 1;
-            chunks += added.len() as u64;
-            batch.added.extend(added);
-            if batch.added.len() >= CHUNKS_PER_BATCH {
-                let full = std::mem::replace(&mut batch, Pending { sequence, ..Pending::default() });
-                full.write_to_both(&pair).await?;
-            }
+        let pair = open_pair(&self.options, folder, &self.database_id).await?;
+        if pair.dense.is_in_doubt() {
+            self.compare_dense(&pair, &mut position).await?;
         }
-        batch.write_to_both(&pair).await?;
+        let revisions = self.database.all_revisions().await?;
+        let chunks = self.rewrite(&pair, Which::Both, &revisions, sequence).await?;
         write_current_name(&root, &name)?;
         let old = std::mem::replace(&mut *self.pair.write().await, Arc::new(pair));
         *position = Position { lexical: sequence, dense: sequence };
@@ -230,8 +265,14 @@ impl Indexes {
         if let Err(error) = fs_err::remove_dir_all(&old_folder) {
             tracing::warn!(%error, "the old indexes stay on disk until the next start");
         }
-        Ok(Reindexed { documents, chunks, took_ms: started.elapsed().as_millis() as u64 })
+        Ok(Reindexed { documents: revisions.len() as u64, chunks, took_ms: started.elapsed().as_millis() as u64 })
     }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Which {
+    Both,
+    Dense,
 }
 
 #[derive(Default)]
@@ -257,25 +298,27 @@ impl Pending {
         Ok(())
     }
 
-    async fn write_to_both(self, pair: &IndexPair) -> Result<()> {
-        let batch = Batch { removed: self.removed.clone(), added: self.added.clone(), sequence: self.sequence };
-        pair.lexical.apply(batch).await?;
+    async fn write_whatever_the_position(self, pair: &IndexPair, which: Which) -> Result<()> {
+        if which == Which::Both {
+            let batch = Batch { removed: self.removed.clone(), added: self.added.clone(), sequence: self.sequence };
+            pair.lexical.apply(batch).await?;
+        }
         pair.dense.apply(self.removed, self.added, self.sequence).await
     }
 }
 
-async fn open_pair(options: &StoreOptions, folder: PathBuf) -> Result<IndexPair> {
+async fn open_pair(options: &StoreOptions, folder: PathBuf, database_id: &str) -> Result<IndexPair> {
     Ok(IndexPair {
         lexical: LexicalIndex::open(&folder.join("lexical"))?,
-        dense: DenseIndex::open(options, &folder.join("dense")).await?,
+        dense: DenseIndex::open(options, &folder.join("dense"), database_id).await?,
         folder,
     })
 }
 
 /// An empty pair in a folder of its own, which is in use from now on. The old one goes at the next start.
-async fn open_new(options: &StoreOptions, root: &Path) -> Result<IndexPair> {
+async fn open_new(options: &StoreOptions, root: &Path, database_id: &str) -> Result<IndexPair> {
     let name = format!("set-{}", uuid::Uuid::new_v4().simple());
-    let pair = open_pair(options, root.join(&name)).await?;
+    let pair = open_pair(options, root.join(&name), database_id).await?;
     write_current_name(root, &name)?;
     Ok(pair)
 }

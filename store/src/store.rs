@@ -212,12 +212,13 @@ impl Store {
         transaction.commit().await?;
         self.changed(document);
 
-        self.indexes.catch_up(sequence).await?;
-        let after = self.indexes.count_document(document).await?;
+        // First, because nobody would come back for them if an index could not follow now.
         let mut blob = false;
         for sha256 in blobs {
             blob |= self.drop_blob_if_unused(&sha256).await?;
         }
+        self.indexes.catch_up(sequence).await?;
+        let after = self.indexes.count_document(document).await?;
         Ok(Removed { chunks, lexical: before.0.saturating_sub(after.0), dense: before.1.saturating_sub(after.1), blob })
     }
 

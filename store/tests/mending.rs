@@ -1,6 +1,9 @@
 //! What a crash, a lost file or a mistake of a caller may leave behind, and that the store comes back.
 #![expect(clippy::unwrap_used, reason = "a helper that fails, fails its test")]
 
+#[expect(dead_code, reason = "what else it can do is for the tests of the store's model")]
+mod qdrant;
+
 use std::path::Path;
 use std::time::Duration;
 
@@ -11,11 +14,16 @@ use terroir_store::{
 const LEASE: Duration = Duration::from_secs(30);
 
 async fn open(folder: &Path) -> Store {
+    open_with(folder, None).await
+}
+
+/// With the embedded Qdrant if there is no server.
+async fn open_with(folder: &Path, qdrant: Option<&qdrant::Server>) -> Store {
     let options = StoreOptions {
         data_dir: folder.to_owned(),
         database_url: None,
-        qdrant_url: None,
-        qdrant_api_key: None,
+        qdrant_url: qdrant.map(|server| server.url.clone()),
+        qdrant_api_key: qdrant.and_then(|server| server.api_key.clone()),
         dimensions: 2,
         model_sha256: "m".repeat(64),
     };
@@ -86,45 +94,49 @@ async fn found(store: &Store, query: &str) -> Vec<String> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn damaged_and_lost_indexes_are_built_anew_at_the_next_start() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = open(folder.path()).await;
-    add(&store, "a", &[("quinces are ripe", Language::English)]).await;
-    store.close().await;
-    drop(store);
+    for qdrant in [None, Some(qdrant::server())] {
+        let folder = tempfile::tempdir().unwrap();
+        let store = open_with(folder.path(), qdrant.as_ref()).await;
+        add(&store, "a", &[("quinces are ripe", Language::English)]).await;
+        store.close().await;
+        drop(store);
 
-    let set = folder.path().join("indexes").join("set-0");
-    std::fs::write(set.join("lexical").join("meta.json"), "{").unwrap();
-    let store = open(folder.path()).await;
-    assert_eq!(found(&store, "quince").await.len(), 1);
-    let report = store.doctor(false).await.unwrap();
-    assert!(report.healthy && report.chunks_dense == 1, "{report:?}");
-    store.close().await;
-    drop(store);
+        let set = folder.path().join("indexes").join("set-0");
+        std::fs::write(set.join("lexical").join("meta.json"), "{").unwrap();
+        let store = open_with(folder.path(), qdrant.as_ref()).await;
+        assert_eq!(found(&store, "quince").await.len(), 1);
+        let report = store.doctor(false).await.unwrap();
+        assert!(report.healthy && report.chunks_dense == 1, "{report:?}");
+        store.close().await;
+        drop(store);
 
-    std::fs::remove_dir_all(folder.path().join("indexes")).unwrap();
-    let store = open(folder.path()).await;
-    assert_eq!(found(&store, "quince").await.len(), 1);
-    assert!(store.doctor(false).await.unwrap().healthy);
+        std::fs::remove_dir_all(folder.path().join("indexes")).unwrap();
+        let store = open_with(folder.path(), qdrant.as_ref()).await;
+        assert_eq!(found(&store, "quince").await.len(), 1);
+        assert!(store.doctor(false).await.unwrap().healthy);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn indexes_of_another_database_are_not_believed() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = open(folder.path()).await;
-    for source in ["a", "b", "c"] {
-        add(&store, source, &[("quinces are ripe", Language::English)]).await;
+    for qdrant in [None, Some(qdrant::server())] {
+        let folder = tempfile::tempdir().unwrap();
+        let store = open_with(folder.path(), qdrant.as_ref()).await;
+        for source in ["a", "b", "c"] {
+            add(&store, source, &[("quinces are ripe", Language::English)]).await;
+        }
+        store.close().await;
+        drop(store);
+        for end in ["", "-wal", "-shm"] {
+            let _ = std::fs::remove_file(folder.path().join(format!("terroir.sqlite{end}")));
+        }
+        let store = open_with(folder.path(), qdrant.as_ref()).await;
+        assert!(found(&store, "quince").await.is_empty());
+        // Were the old position believed, this change would be taken for one that was followed already.
+        add(&store, "d", &[("quinces are sour", Language::English)]).await;
+        assert_eq!(found(&store, "quince").await, ["quinces are sour"]);
+        assert!(store.doctor(false).await.unwrap().healthy);
     }
-    store.close().await;
-    drop(store);
-    for end in ["", "-wal", "-shm"] {
-        let _ = std::fs::remove_file(folder.path().join(format!("terroir.sqlite{end}")));
-    }
-    let store = open(folder.path()).await;
-    assert!(found(&store, "quince").await.is_empty());
-    // Were the old position believed, this change would be taken for one that was followed already.
-    add(&store, "d", &[("quinces are sour", Language::English)]).await;
-    assert_eq!(found(&store, "quince").await, ["quinces are sour"]);
-    assert!(store.doctor(false).await.unwrap().healthy);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

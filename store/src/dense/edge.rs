@@ -1,7 +1,7 @@
 //! The embedded engine: a Qdrant shard in a folder. It answers reads from many threads and takes writes
 //! one at a time; all of it blocks, so it runs on blocking threads.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -100,7 +100,7 @@ impl EdgeIndex {
         .await
     }
 
-    pub async fn revisions(&self) -> Result<BTreeSet<RevisionId>> {
+    pub async fn revisions(&self) -> Result<BTreeMap<RevisionId, u64>> {
         let shard = Arc::clone(&self.shard);
         blocking(move || {
             let request = FacetRequest {
@@ -110,11 +110,11 @@ impl EdgeIndex {
                 exact: true,
             };
             let facet = shard.facet(request).map_err(StoreError::dense)?;
-            let texts = facet.hits.into_iter().filter(|hit| hit.count > 0).filter_map(|hit| match hit.value {
-                FacetValue::Keyword(text) => Some(text),
+            let counted = facet.hits.into_iter().filter(|hit| hit.count > 0).filter_map(|hit| match hit.value {
+                FacetValue::Keyword(text) => Some((text.parse().ok()?, hit.count as u64)),
                 FacetValue::Int(_) | FacetValue::Uuid(_) | FacetValue::Bool(_) => None,
             });
-            Ok(texts.filter_map(|text| text.parse().ok()).collect())
+            Ok(counted.collect())
         })
         .await
     }
@@ -213,7 +213,7 @@ fn applied_file(folder: &Path) -> PathBuf {
     folder.join("applied")
 }
 
-pub(super) fn read_applied(folder: &Path) -> Result<i64> {
+fn read_applied(folder: &Path) -> Result<i64> {
     match fs_err::read_to_string(applied_file(folder)) {
         Ok(text) => Ok(text.trim().parse().unwrap_or(0)),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(0),
@@ -221,7 +221,7 @@ pub(super) fn read_applied(folder: &Path) -> Result<i64> {
     }
 }
 
-pub(super) fn write_applied(folder: &Path, sequence: i64) -> Result<()> {
+fn write_applied(folder: &Path, sequence: i64) -> Result<()> {
     let new = folder.join("applied.new");
     fs_err::write(&new, sequence.to_string())?;
     fs_err::rename(new, applied_file(folder))?;

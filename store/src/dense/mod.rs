@@ -3,6 +3,7 @@
 mod edge;
 mod server;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 pub use edge::EdgeIndex;
@@ -30,27 +31,54 @@ pub enum DenseIndex {
 }
 
 impl DenseIndex {
-    /// `folder` belongs to the embedded engine.
-    pub async fn open(options: &StoreOptions, folder: &Path) -> Result<Self> {
+    /// `folder` belongs to the embedded engine. `database_id` keeps the points of two databases apart on
+    /// one server.
+    pub async fn open(options: &StoreOptions, folder: &Path, database_id: &str) -> Result<Self> {
         Ok(match &options.qdrant_url {
-            Some(url) => Self::Server(ServerIndex::open(url, options, folder).await?),
+            Some(url) => Self::Server(ServerIndex::open(url, options, database_id).await?),
             None => Self::Edge(EdgeIndex::open(folder, options.dimensions)?),
         })
     }
 
-    /// The change that the index was at when it was opened.
+    /// The change that the index was at when it was opened. A server's says nothing: it is in doubt.
     pub fn opened_at(&self) -> i64 {
         match self {
             Self::Edge(index) => index.opened_at,
-            Self::Server(index) => index.opened_at,
+            Self::Server(_) => 0,
         }
     }
 
-    /// Applies a batch; when this returns, searches see it and a crash can't undo it.
+    /// Whether only a comparison with the database says what the index holds. True of a server that was
+    /// just opened, because others write to it too and its operator may have done anything to it, and of
+    /// one that has lost its collection.
+    pub fn is_in_doubt(&self) -> bool {
+        match self {
+            Self::Edge(_) => false,
+            Self::Server(index) => index.is_in_doubt(),
+        }
+    }
+
+    /// The comparison was made, and what differed was written.
+    pub fn is_compared(&self) {
+        if let Self::Server(index) = self {
+            index.is_compared();
+        }
+    }
+
+    /// Makes what points are kept in, unless it is there.
+    pub async fn prepare(&self) -> Result<()> {
+        match self {
+            Self::Edge(_) => Ok(()),
+            Self::Server(index) => index.prepare().await,
+        }
+    }
+
+    /// Applies a batch: the points of the revisions in `removed` go, except for those in `added`. When this
+    /// returns, searches see it and a crash can't undo it.
     pub async fn apply(&self, removed: Vec<RevisionId>, added: Vec<IndexedChunk>, sequence: i64) -> Result<()> {
         match self {
             Self::Edge(index) => index.apply(removed, added, sequence).await,
-            Self::Server(index) => index.apply(removed, added, sequence).await,
+            Self::Server(index) => index.apply(&removed, &added).await,
         }
     }
 
@@ -81,19 +109,12 @@ impl DenseIndex {
         }
     }
 
-    /// Revisions that have points.
-    pub async fn revisions(&self) -> Result<std::collections::BTreeSet<RevisionId>> {
+    /// Revisions that have points, and how many. While a server reorganises its points it may count some
+    /// twice; a number that matters is asked for with `count_revision`.
+    pub async fn revisions(&self) -> Result<BTreeMap<RevisionId, u64>> {
         match self {
             Self::Edge(index) => index.revisions().await,
             Self::Server(index) => index.revisions().await,
-        }
-    }
-
-    /// Forgets everything: the beginning of a rebuild.
-    pub async fn clear(&self) -> Result<()> {
-        match self {
-            Self::Edge(_) => Ok(()),
-            Self::Server(index) => index.clear().await,
         }
     }
 }

@@ -1,20 +1,22 @@
-//! A Qdrant server, through its gRPC client. The collection is named after the model, so that vectors of
-//! two models never meet.
+//! A Qdrant server, through its gRPC client. The collection is named after the model and the database, so
+//! that vectors of two models never meet, and two installations never see or remove each other's points.
+//!
+//! Several processes write to the collection, each following all changes. Their writes may come in any
+//! order: each process ends with what the database says, so the collection does too.
 
-use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use qdrant_client::Qdrant;
 use qdrant_client::qdrant::point_id::PointIdOptions;
 use qdrant_client::qdrant::{
     Condition, CountPointsBuilder, CreateCollectionBuilder, CreateFieldIndexCollectionBuilder, DeletePointsBuilder,
     Distance, FacetCountsBuilder, FieldType, Filter, PointStruct, QueryPointsBuilder, UpsertPointsBuilder,
     VectorParamsBuilder, facet_value,
 };
+use qdrant_client::{Qdrant, QdrantError};
 use uuid::Uuid;
 
-use super::edge::{read_applied, write_applied};
 use super::{COLLECTION, DOCUMENT, KEYS, POINTS_PER_REQUEST, REVISION};
 use crate::Result;
 use crate::error::StoreError;
@@ -25,17 +27,17 @@ use crate::store::StoreOptions;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const TIMEOUT: Duration = Duration::from_secs(30);
-/// The server counts facets up to a limit that the caller states.
+/// The server gives as many values of a facet as the caller states; it keeps only those that there are.
 const MAX_FACETS: u64 = 10_000_000;
+/// `NOT_FOUND` of gRPC: there is no such collection.
+const NOT_FOUND: i32 = 5;
 
 pub struct ServerIndex {
     client: Qdrant,
     url: String,
     collection: String,
     dimensions: u64,
-    /// Holds how far this process has followed the changes.
-    folder: PathBuf,
-    pub opened_at: i64,
+    in_doubt: AtomicBool,
 }
 
 impl std::fmt::Debug for ServerIndex {
@@ -49,39 +51,54 @@ impl std::fmt::Debug for ServerIndex {
 }
 
 impl ServerIndex {
-    pub async fn open(url: &str, options: &StoreOptions, folder: &Path) -> Result<Self> {
-        fs_err::create_dir_all(folder)?;
-        let unreachable = |error: qdrant_client::QdrantError| StoreError::Unreachable {
-            url: url.to_owned(),
-            reason: error.to_string(),
-        };
+    /// Asks the server once, so that a wrong address or key is an error now.
+    pub async fn open(url: &str, options: &StoreOptions, database_id: &str) -> Result<Self> {
+        let unusable = |reason: String| StoreError::Unreachable { url: url.to_owned(), reason };
+        // The client would quote such a key in its error.
+        if !options.qdrant_api_key.iter().all(|key| key.bytes().all(|byte| byte.is_ascii_graphic())) {
+            return Err(unusable("the key has characters that no key can have".into()));
+        }
         let client = Qdrant::from_url(url)
             .api_key(options.qdrant_api_key.clone())
             .connect_timeout(CONNECT_TIMEOUT)
             .timeout(TIMEOUT)
+            // It would block this thread, and print.
+            .skip_compatibility_check()
             .build()
-            .map_err(unreachable)?;
-        let collection = format!("terroir-{}", options.model_sha256.get(..16).unwrap_or(&options.model_sha256));
-        let mut index = Self {
+            .map_err(|error| unusable(reason(&error)))?;
+        let model = options.model_sha256.get(..16).unwrap_or(&options.model_sha256);
+        let index = Self {
             client,
             url: url.to_owned(),
-            collection,
+            collection: format!("terroir-{model}-{database_id}"),
             dimensions: options.dimensions as u64,
-            folder: folder.to_owned(),
-            opened_at: 0,
+            in_doubt: AtomicBool::new(true),
         };
-        if index.client.collection_exists(&index.collection).await.map_err(unreachable)? {
-            index.opened_at = read_applied(folder)?;
-        } else {
-            index.create().await?;
-        }
+        index.exists().await?;
         Ok(index)
     }
 
-    async fn create(&self) -> Result<()> {
-        let vectors = VectorParamsBuilder::new(self.dimensions, Distance::Cosine);
-        let created = CreateCollectionBuilder::new(&self.collection).vectors_config(vectors);
-        self.client.create_collection(created).await.map_err(|error| self.failed(&error))?;
+    pub fn is_in_doubt(&self) -> bool {
+        self.in_doubt.load(Ordering::Acquire)
+    }
+
+    pub fn is_compared(&self) {
+        self.in_doubt.store(false, Ordering::Release);
+    }
+
+    pub async fn prepare(&self) -> Result<()> {
+        if !self.exists().await? {
+            let vectors = VectorParamsBuilder::new(self.dimensions, Distance::Cosine);
+            let collection = CreateCollectionBuilder::new(&self.collection).vectors_config(vectors);
+            let created = self.client.create_collection(collection).await;
+            // Another process may have been first.
+            if let Err(error) = created
+                && !self.exists().await?
+            {
+                return Err(self.failed(&error));
+            }
+        }
+        // In every case: whoever made the collection may have died before this.
         for key in KEYS {
             let index = CreateFieldIndexCollectionBuilder::new(&self.collection, key, FieldType::Keyword).wait(true);
             self.client.create_field_index(index).await.map_err(|error| self.failed(&error))?;
@@ -89,24 +106,27 @@ impl ServerIndex {
         Ok(())
     }
 
-    pub async fn clear(&self) -> Result<()> {
-        self.client.delete_collection(&self.collection).await.map_err(|error| self.failed(&error))?;
-        self.create().await
+    async fn exists(&self) -> Result<bool> {
+        self.client.collection_exists(&self.collection).await.map_err(|error| self.failed(&error))
     }
 
-    pub async fn apply(&self, removed: Vec<RevisionId>, added: Vec<IndexedChunk>, sequence: i64) -> Result<()> {
-        if !removed.is_empty() {
-            let revisions = removed.iter().map(ToString::to_string).collect::<Vec<_>>();
-            let filter = Filter::must([Condition::matches(REVISION, revisions)]);
-            let request = DeletePointsBuilder::new(&self.collection).points(filter).wait(true);
-            self.client.delete_points(request).await.map_err(|error| self.failed(&error))?;
-        }
+    pub async fn apply(&self, removed: &[RevisionId], added: &[IndexedChunk]) -> Result<()> {
         for part in added.chunks(POINTS_PER_REQUEST) {
             let points: Vec<PointStruct> = part.iter().map(point).collect();
             let request = UpsertPointsBuilder::new(&self.collection, points).wait(true);
             self.client.upsert_points(request).await.map_err(|error| self.failed(&error))?;
         }
-        write_applied(&self.folder, sequence)
+        if removed.is_empty() {
+            return Ok(());
+        }
+        // Last, and only what was not put in again: others search, and what is there is found at any time.
+        let mut filter = Filter::must([Condition::matches(REVISION, texts(removed))]);
+        if !added.is_empty() {
+            filter.must_not.push(Condition::has_id(added.iter().map(|chunk| chunk.id.to_string())));
+        }
+        let request = DeletePointsBuilder::new(&self.collection).points(filter).wait(true);
+        self.client.delete_points(request).await.map_err(|error| self.failed(&error))?;
+        Ok(())
     }
 
     pub async fn search(&self, vector: Vec<f32>, scope: &Scope, limit: usize) -> Result<Vec<(ChunkId, f32)>> {
@@ -131,20 +151,33 @@ impl ServerIndex {
         Ok(counted.result.map_or(0, |result| result.count))
     }
 
-    pub async fn revisions(&self) -> Result<BTreeSet<RevisionId>> {
-        let request = FacetCountsBuilder::new(&self.collection, REVISION).exact(true).limit(MAX_FACETS);
+    pub async fn revisions(&self) -> Result<BTreeMap<RevisionId, u64>> {
+        // Not exact: that costs the server one count for each value, and a large collection the time limit.
+        let request = FacetCountsBuilder::new(&self.collection, REVISION).limit(MAX_FACETS);
         let facet = self.client.facet(request).await.map_err(|error| self.failed(&error))?;
-        let values = facet.hits.into_iter().filter_map(|hit| hit.value?.variant);
-        Ok(values
-            .filter_map(|value| match value {
-                facet_value::Variant::StringValue(text) => text.parse().ok(),
-                facet_value::Variant::IntegerValue(_) | facet_value::Variant::BoolValue(_) => None,
-            })
-            .collect())
+        let counted = facet.hits.into_iter().filter_map(|hit| match hit.value?.variant? {
+            facet_value::Variant::StringValue(text) => Some((text.parse().ok()?, hit.count)),
+            facet_value::Variant::IntegerValue(_) | facet_value::Variant::BoolValue(_) => None,
+        });
+        Ok(counted.collect())
     }
 
-    fn failed(&self, error: &qdrant_client::QdrantError) -> StoreError {
-        StoreError::Unreachable { url: self.url.clone(), reason: error.to_string() }
+    /// Every call's error comes here, so that a lost collection is noticed by whoever meets it first.
+    fn failed(&self, error: &QdrantError) -> StoreError {
+        if let QdrantError::ResponseError { status } = error
+            && status.code() as i32 == NOT_FOUND
+        {
+            self.in_doubt.store(true, Ordering::Release);
+        }
+        StoreError::Unreachable { url: self.url.clone(), reason: reason(error) }
+    }
+}
+
+/// The client's own words carry every header of the answer.
+fn reason(error: &QdrantError) -> String {
+    match error {
+        QdrantError::ResponseError { status } => format!("{}: {}", status.code(), status.message()),
+        other => other.to_string(),
     }
 }
 
@@ -158,10 +191,13 @@ fn point(chunk: &IndexedChunk) -> PointStruct {
 }
 
 fn scope_filter(scope: &Scope) -> Filter {
-    let collections: Vec<String> = scope.collections.iter().map(ToString::to_string).collect();
-    let mut must = vec![Condition::matches(COLLECTION, collections)];
+    let mut must = vec![Condition::matches(COLLECTION, texts(&scope.collections))];
     if let Some(documents) = &scope.documents {
-        must.push(Condition::matches(DOCUMENT, documents.iter().map(ToString::to_string).collect::<Vec<_>>()));
+        must.push(Condition::matches(DOCUMENT, texts(documents)));
     }
     Filter::must(must)
+}
+
+fn texts(ids: &[impl ToString]) -> Vec<String> {
+    ids.iter().map(ToString::to_string).collect()
 }

@@ -1,5 +1,7 @@
 //! The table `chunks`.
 
+use std::collections::BTreeMap;
+
 use sqlx::any::AnyRow;
 use sqlx::{Any, AssertSqlSafe, Row as _, Transaction};
 
@@ -147,6 +149,19 @@ impl Database {
             .map(|row| {
                 let chunks: i64 = row.try_get("chunks")?;
                 Ok((id(row, "id")?, id(row, "document_id")?, chunks as u64))
+            })
+            .collect()
+    }
+
+    /// Chunks of every revision that has any, current or not.
+    pub async fn chunks_by_revision(&self) -> Result<BTreeMap<RevisionId, u64>> {
+        let rows = sqlx::query("select revision_id, count(*) as chunks from chunks group by revision_id")
+            .fetch_all(&self.pool)
+            .await?;
+        rows.iter()
+            .map(|row| {
+                let chunks: i64 = row.try_get("chunks")?;
+                Ok((id(row, "revision_id")?, chunks as u64))
             })
             .collect()
     }

@@ -106,6 +106,11 @@ impl Database {
         Ok(())
     }
 
+    /// Drawn when the database is made; no other database has it.
+    pub async fn id(&self) -> Result<String> {
+        self.meta_or_set("database_id", &uuid::Uuid::new_v4().simple().to_string()).await
+    }
+
     /// The value kept under `key`; keeps `value` if there is none yet.
     pub async fn meta_or_set(&self, key: &str, value: &str) -> Result<String> {
         sqlx::query("insert into meta (key, value) values ($1, $2) on conflict (key) do nothing")
