@@ -1,7 +1,7 @@
 //! Originals, kept under the hash of their content: `blobs/ab/abcdef…`. The same bytes are kept once.
 
 use std::io::{Read, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use sha2::{Digest as _, Sha256};
 
@@ -21,8 +21,7 @@ pub struct Blob {
 }
 
 impl Blobs {
-    pub fn open(data_dir: &Path) -> Result<Self> {
-        let folder = data_dir.join("blobs");
+    pub fn open(folder: PathBuf) -> Result<Self> {
         fs_err::create_dir_all(folder.join("incoming"))?;
         Ok(Self { folder })
     }
@@ -108,7 +107,7 @@ mod tests {
     #[test]
     fn the_same_bytes_are_kept_once_under_their_hash() {
         let folder = tempfile::tempdir().unwrap();
-        let blobs = Blobs::open(folder.path()).unwrap();
+        let blobs = Blobs::open(folder.path().to_owned()).unwrap();
         let first = blobs.add(&b"abc"[..]).unwrap();
         assert_eq!(first.sha256, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
         let mut file = tempfile::NamedTempFile::new_in(blobs.incoming()).unwrap();

@@ -25,6 +25,8 @@ const EVENT_CAPACITY: usize = 1024;
 #[derive(Debug, Clone)]
 pub struct StoreOptions {
     pub data_dir: PathBuf,
+    /// Where originals are kept. Processes on one database share it; it is their only common folder.
+    pub originals_dir: PathBuf,
     /// Postgres; `SQLite` in `data_dir` if left out.
     pub database_url: Option<String>,
     /// A Qdrant server's gRPC address; the embedded engine if left out.
@@ -74,7 +76,13 @@ impl Store {
         indexes.catch_up(last).await?;
         indexes.follow();
         let (events, _) = broadcast::channel(EVENT_CAPACITY);
-        Ok(Self { blobs: Blobs::open(&options.data_dir)?, database, indexes, events, dimensions: options.dimensions })
+        Ok(Self {
+            blobs: Blobs::open(options.originals_dir)?,
+            database,
+            indexes,
+            events,
+            dimensions: options.dimensions,
+        })
     }
 
     /// Writes out what the indexes hold and ends their threads.

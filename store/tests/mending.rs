@@ -21,6 +21,7 @@ async fn open(folder: &Path) -> Store {
 async fn open_with(folder: &Path, qdrant: Option<&qdrant::Server>) -> Store {
     let options = StoreOptions {
         data_dir: folder.to_owned(),
+        originals_dir: folder.join("blobs"),
         database_url: None,
         qdrant_url: qdrant.map(|server| server.url.clone()),
         qdrant_api_key: qdrant.and_then(|server| server.api_key.clone()),

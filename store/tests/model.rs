@@ -41,6 +41,7 @@ impl Setting {
     fn options(&self, folder: &Path) -> StoreOptions {
         StoreOptions {
             data_dir: folder.to_owned(),
+            originals_dir: folder.join("blobs"),
             database_url: self.database_url.clone(),
             qdrant_url: self.qdrant.as_ref().map(|server| server.url.clone()),
             qdrant_api_key: self.qdrant.as_ref().and_then(|server| server.api_key.clone()),

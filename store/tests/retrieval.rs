@@ -68,6 +68,7 @@ fn chunks(text: &str) -> Vec<NewChunk> {
 async fn open(folder: &Path) -> Store {
     Store::open(StoreOptions {
         data_dir: folder.to_owned(),
+        originals_dir: folder.join("blobs"),
         database_url: None,
         qdrant_url: None,
         qdrant_api_key: None,
