@@ -77,11 +77,12 @@ async fn calibrate() {
                     let holds = case.answers.iter().any(|answer| candidate.text.contains(answer.as_str()));
                     let evidence = candidate.evidence;
                     println!(
-                        "{set}\t{kind}\t{index}\t{rank}\t{}\t{}\t{}\t{}\t{}",
+                        "{set}\t{kind}\t{index}\t{rank}\t{}\t{}\t{}\t{}\t{}\t{}",
                         u8::from(holds && kind == "gold"),
                         evidence.gain,
                         evidence.similarity,
                         evidence.overlap,
+                        evidence.missing_names,
                         ranking.model_ms
                     );
                 }

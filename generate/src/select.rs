@@ -13,7 +13,7 @@ use crate::engine::ScoreRequest;
 use crate::error::{GenerateError, Result};
 use crate::evidence::Evidence;
 use crate::sentence::{self, Span};
-use crate::words::{content_words, folded_words};
+use crate::words::{content_words, folded_words, names};
 use crate::{Generator, Passage};
 
 /// Sentences that the encoder sees; of more, those that share most with the question.
@@ -169,17 +169,19 @@ fn lexical(question: &str, passages: &[Passage]) -> Vec<Candidate> {
     let mut candidates = Vec::new();
     let mut words = Vec::new();
     for (index, passage) in passages.iter().enumerate() {
+        let missing_names = missing_names(question, passage);
         for span in sentence::sentences(&passage.text) {
             let text = sentence::text_of(&passage.text, span);
-            if !may_answer(&text, passage, &question_words) {
+            let content = content_words(&text);
+            if !may_answer(&text, passage, &question_words) || is_topic(&text, &content, &asked) {
                 continue;
             }
-            words.push(content_words(&text));
+            words.push(content);
             candidates.push(Candidate {
                 passage: index,
                 span,
                 text,
-                evidence: Evidence::default(),
+                evidence: Evidence { missing_names, ..Evidence::default() },
                 vector: Vec::new(),
                 score: 0.0,
             });
@@ -213,6 +215,26 @@ fn may_answer(text: &str, passage: &Passage, question_words: &[String]) -> bool 
     !words.is_empty() && !is_heading && !repeats && !text.trim_end().ends_with('?')
 }
 
+/// An item of an agenda or a caption, all of whose words are in the question, only repeats what is asked
+/// about. A sentence may do that and answer: yes, it is so.
+fn is_topic(text: &str, content: &[String], asked: &[String]) -> bool {
+    let is_sentence = text.trim_end().ends_with(['.', '!', '…', '»', '”', '"', ')']);
+    !is_sentence && content.iter().all(|word| asked.contains(word))
+}
+
+/// Share of the question's names that stand neither in the passage nor in its title or headings.
+fn missing_names(question: &str, passage: &Passage) -> f32 {
+    let names = names(question, passage.language != "de");
+    if names.is_empty() {
+        return 0.0;
+    }
+    let mut held = folded_words(&passage.text);
+    held.extend(folded_words(&passage.title));
+    held.extend(passage.heading_path.iter().flat_map(|heading| folded_words(heading)));
+    let missing = names.iter().filter(|name| !held.iter().any(|word| word.contains(name.as_str()))).count();
+    missing as f32 / names.len() as f32
+}
+
 /// How much a word of the question says: the fewer sentences have it, the more.
 fn rarity<'a>(asked: &'a [String], sentences: &[Vec<String>]) -> HashMap<&'a str, f32> {
     let weight = |word: &String| {
@@ -235,6 +257,32 @@ pub(crate) fn dot(a: &[f32], b: &[f32]) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_item_of_an_agenda_answers_nothing() {
+        let asked = content_words("Why was a president of the orchard club chosen?");
+        for (text, expected) in [
+            ("- President of the orchard club", true),
+            ("The president of the orchard club was chosen.", false),
+            ("- President of the orchard club: Marthe Keller", false),
+        ] {
+            assert_eq!(is_topic(text, &content_words(text), &asked), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_passage_without_the_name_that_is_asked_about_is_doubted() {
+        let passage =
+            Passage { text: "Une commune de 10 000 habitants.".into(), title: "Lyon".into(), ..Passage::default() };
+        for (question, expected) in [
+            ("Quelle est la population de Marseille ?", 1.0),
+            ("Quelle est la population de Lyon ?", 0.0),
+            ("Quelle est la population ?", 0.0),
+            ("Marseille est-elle plus grande que Lyon ou Nice ?", 0.5),
+        ] {
+            assert!((missing_names(question, &passage) - expected).abs() < 1e-6, "{question}");
+        }
+    }
 
     #[test]
     fn what_repeats_the_question_does_not_answer_it() {

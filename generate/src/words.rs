@@ -56,6 +56,29 @@ pub(crate) fn numbers(text: &str) -> Vec<String> {
     runs.filter(|run| !run.is_empty()).collect()
 }
 
+/// Folded words of the question that name something: capitals inside it, and digits. What a sentence, or a
+/// language as German, writes with a capital anyway is no name for that.
+pub(crate) fn names(question: &str, capitals_name: bool) -> Vec<String> {
+    let mut names = Vec::new();
+    for (place, word) in question.split_whitespace().enumerate() {
+        let after_quote = word.trim_start_matches(|char: char| !char.is_alphanumeric());
+        // French elides before a name: "d'Amiens".
+        let bare = after_quote.rsplit(['\'', '’']).find(|part| part.chars().count() > 1).unwrap_or(after_quote);
+        let capital = place > 0 && capitals_name && bare.starts_with(char::is_uppercase);
+        for part in folded_words(bare) {
+            let digits = part.chars().filter(char::is_ascii_digit).collect::<String>();
+            // "FY2022" is found as "2022".
+            let name = if digits.is_empty() { part } else { digits };
+            let names_something =
+                capital && !is_stop_word(&name) || name.starts_with(|char: char| char.is_ascii_digit());
+            if names_something && !names.contains(&name) {
+                names.push(name);
+            }
+        }
+    }
+    names
+}
+
 fn is_stop_word(word: &str) -> bool {
     static SET: LazyLock<HashSet<&str>> = LazyLock::new(|| STOP_WORDS.split(' ').collect());
     SET.contains(word)
@@ -97,6 +120,19 @@ mod tests {
         ] {
             assert_eq!(content_words(text), expected, "{text:?}");
         }
+    }
+
+    #[test]
+    fn names_are_capitals_and_digits_inside_a_question() {
+        for (question, expected) in [
+            ("What did Marthe Keller plant in 1962?", &["marthe", "keller", "1962"][..]),
+            ("Quelle est la population d'Amiens ?", &["amiens"]),
+            ("What was 3M's capital expenditure in FY2018?", &["3", "2018"]),
+            ("How deep is the well?", &[]),
+        ] {
+            assert_eq!(names(question, true), expected, "{question}");
+        }
+        assert_eq!(names("Wie tief ist der Brunnen von 1874?", false), ["1874"]);
     }
 
     #[test]
