@@ -145,6 +145,7 @@ impl Cell {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "the shape that `map_err` calls")]
 fn broken(error: std::io::Error) -> ParseError {
     ParseError::Io { message: format!("the parser's process: {error}") }
 }

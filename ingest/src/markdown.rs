@@ -1,4 +1,4 @@
-//! Markdown (CommonMark with tables and front matter) → blocks.
+//! Markdown (`CommonMark` with tables and front matter) → blocks.
 
 use pulldown_cmark::{Event, HeadingLevel, MetadataBlockKind, Options, Parser, Tag, TagEnd};
 
@@ -59,8 +59,11 @@ impl Reader {
             Event::SoftBreak | Event::HardBreak => self.text.push('\n'),
             Event::Rule => self.flush(self.plain()),
             Event::Html(html) => self.html.push_str(&html),
-            Event::InlineHtml(_) | Event::InlineMath(_) | Event::DisplayMath(_) => {}
-            Event::FootnoteReference(_) | Event::TaskListMarker(_) => {}
+            Event::InlineHtml(_)
+            | Event::InlineMath(_)
+            | Event::DisplayMath(_)
+            | Event::FootnoteReference(_)
+            | Event::TaskListMarker(_) => {}
         }
     }
 

@@ -19,7 +19,7 @@ use crate::document::ParsedDocument;
 use crate::structure::Structure;
 
 /// How long a job stays this worker's without a sign of life.
-const LEASE: Duration = Duration::from_secs(60);
+const LEASE: Duration = Duration::from_mins(1);
 /// How often an idle worker looks for jobs.
 const IDLE: Duration = Duration::from_millis(200);
 /// Chunks embedded between two signs of progress.

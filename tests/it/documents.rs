@@ -8,6 +8,9 @@ use crate::service::{Service, databases};
 const MARKDOWN: &str = "# The orchard\n\nQuinces are harvested in October, after the first cold night.\n\n## Storage\n\nThey keep until January on straw.\n";
 const HTML: &str = "<html><head><title>Cellar rules</title></head><body><nav>Home Imprint</nav><main><h1>Cellar</h1><p>The cellar is kept at eleven degrees.</p></main></body></html>";
 
+/// File name, content, query, what is found, page on which the passage begins.
+type Case<'a> = (&'a str, &'a [u8], &'a str, &'a str, Option<u64>);
+
 #[test]
 fn every_format_becomes_searchable_with_its_place() {
     for database in databases() {
@@ -17,7 +20,7 @@ fn every_format_becomes_searchable_with_its_place() {
             &["The well is forty metres deep.", "It was dug in 1874."],
         ]);
         let docx = fixtures::docx("Minutes", "The council bought the meadow for nine thousand francs.");
-        let cases: [(&str, &[u8], &str, &str, Option<u64>); 5] = [
+        let cases: [Case<'_>; 5] = [
             ("orchard.md", MARKDOWN.as_bytes(), "quinces harvested", "Quinces are harvested", None),
             ("cellar.html", HTML.as_bytes(), "cellar degrees", "eleven degrees", None),
             // The page on which the passage begins; the citation of a quote knows the quote's own.

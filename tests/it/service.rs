@@ -9,7 +9,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// How long a document or an answer may take on a slow, shared machine before a test gives up.
-pub const PATIENCE: Duration = Duration::from_secs(120);
+pub const PATIENCE: Duration = Duration::from_mins(2);
 
 /// Where truth is kept in a test.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,7 +19,7 @@ pub enum Database {
     Postgres(String),
 }
 
-/// Both databases, or SQLite and a loud word that PostgreSQL was not tested.
+/// Both databases, or `SQLite` and a loud word that `PostgreSQL` was not tested.
 pub fn databases() -> Vec<Database> {
     let mut databases = vec![Database::Sqlite];
     match std::env::var("TERROIR_TEST_POSTGRES_URL") {

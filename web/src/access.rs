@@ -4,6 +4,7 @@
 use actix_web::dev::ServiceRequest;
 use actix_web::http::Method;
 use actix_web::http::header;
+use base64::Engine as _;
 use sha2::{Digest, Sha256};
 
 use crate::config::Settings;
@@ -90,7 +91,6 @@ fn shown_key(value: &str) -> Option<Vec<u8>> {
     if !scheme.eq_ignore_ascii_case("basic") {
         return None;
     }
-    use base64::Engine as _;
     let decoded = base64::engine::general_purpose::STANDARD.decode(rest.trim()).ok()?;
     let colon = decoded.iter().position(|byte| *byte == b':')?;
     Some(decoded[colon + 1..].to_vec())

@@ -1,5 +1,5 @@
 //! A question, to a streamed answer with verified citations: the path that a newcomer reads first.
-//! Native stream, JSON answer and OpenAI's shapes are mappings over the events made here.
+//! Native stream, JSON answer and `OpenAI`'s shapes are mappings over the events made here.
 
 use std::time::{Duration, Instant};
 

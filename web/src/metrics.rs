@@ -55,7 +55,7 @@ impl Metrics {
         self.answers.with_label_values(&[outcome]).inc();
     }
 
-    /// `stage`: search, first_event or total.
+    /// `stage`: search, `first_event` or total.
     pub fn answer_stage(&self, stage: &str, elapsed: Duration) {
         self.answer_seconds.with_label_values(&[stage]).observe(elapsed.as_secs_f64());
     }

@@ -156,7 +156,7 @@ impl Visitor for Numbering {
                 }
             }
             "lvlOverride" => {
-                self.open_override = number("ilvl").map(|level| level as usize).filter(|level| *level < LEVELS)
+                self.open_override = number("ilvl").map(|level| level as usize).filter(|level| *level < LEVELS);
             }
             "startOverride" => {
                 let list = self.open_list.and_then(|id| self.lists.get_mut(&id));

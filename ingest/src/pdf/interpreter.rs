@@ -146,7 +146,7 @@ impl<'a, 's> Interpreter<'a, 's> {
             }
             b"gs" => self.external_state(operands, resources)?,
             b"BMC" | b"BDC" => {
-                self.marks.begin(self.shared.document, operands, resources, &self.shared.layers, &self.glyphs)
+                self.marks.begin(self.shared.document, operands, resources, &self.shared.layers, &self.glyphs);
             }
             b"EMC" => self.marks.end(&mut self.glyphs),
             _ => self.execute_text(operator, operands, resources)?,

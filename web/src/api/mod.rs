@@ -1,4 +1,4 @@
-//! The shapes of the API: what callers send and get, in JSON. The OpenAPI description is made of these.
+//! The shapes of the API: what callers send and get, in JSON. The `OpenAPI` description is made of these.
 
 mod answer;
 mod document;

@@ -1,10 +1,10 @@
 //! `bench`: speed of the models on this machine.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use clap::{Subcommand, ValueEnum};
-use terroir_embed::{Encoder, EncoderOptions, ModelStore};
+use terroir_embed::{Encoder, EncoderOptions, ModelFiles, ModelStore, Passport};
 
 use super::print_json;
 use crate::config::Settings;
@@ -21,8 +21,8 @@ pub enum BenchCommand {
     },
     /// Tokens per second of the generating model, reading and writing
     Generate {
-        /// A model's name; the configured one if left out
-        #[arg(long, value_name = "NAME")]
+        /// An installed model's name, or a GGUF file; the configured model if left out
+        #[arg(long, value_name = "NAME|FILE")]
         model: Option<String>,
         #[arg(long, default_value_t = 512)]
         prompt_tokens: usize,
@@ -39,6 +39,22 @@ pub enum BenchCommand {
 pub enum Device {
     Cpu,
     Cuda,
+}
+
+/// A file that was not imported. Measuring it proves nothing about where it comes from, and answers nobody.
+fn measured_only(file: &Path) -> ModelFiles {
+    let passport = Passport {
+        name: file.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+        role: "generate".into(),
+        architecture: "unknown".into(),
+        licence: "unknown".into(),
+        source: file.display().to_string(),
+        sha256: String::new(),
+        bytes: 0,
+        quantisation: None,
+    };
+    let directory = file.parent().unwrap_or(Path::new(".")).to_owned();
+    ModelFiles { directory, weights: file.to_owned(), passport }
 }
 
 pub fn bench(settings: &Settings, command: &BenchCommand, json: bool) -> anyhow::Result<()> {
@@ -63,7 +79,10 @@ pub fn bench(settings: &Settings, command: &BenchCommand, json: bool) -> anyhow:
         BenchCommand::Generate { model, prompt_tokens, output_tokens, threads, device } => {
             anyhow::ensure!(*device == Device::Cpu, "this build runs models on the CPU only");
             let name = model.as_ref().unwrap_or(&settings.models.generate);
-            let files = models.files(name).context("opening the generating model")?;
+            let files = match Path::new(name) {
+                file if file.is_file() => measured_only(file),
+                _ => models.files(name).context("opening the generating model")?,
+            };
             let measured = terroir_generate::bench::bench(&files, *prompt_tokens, *output_tokens, *threads)?;
             if json {
                 return print_json(&measured);

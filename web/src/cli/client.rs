@@ -26,12 +26,11 @@ impl Client {
             .timeout_connect(Some(Duration::from_secs(5)))
             .build()
             .into();
-        let (address, service) = match running_service(&settings.data_dir) {
-            Some(address) => (address, None),
-            None => {
-                let service = LocalService::start(settings.clone())?;
-                (service.address(), Some(service))
-            }
+        let (address, service) = if let Some(address) = running_service(&settings.data_dir) {
+            (address, None)
+        } else {
+            let service = LocalService::start(settings.clone())?;
+            (service.address(), Some(service))
         };
         let key = &settings.api_key;
         Ok(Self {

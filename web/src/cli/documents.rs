@@ -107,7 +107,7 @@ fn list(client: &Client, collection: Option<&str>, status: Option<&str>) -> anyh
         let filters = [("collection", collection), ("status", status), ("cursor", cursor.as_deref())];
         for (name, value) in filters {
             if let Some(value) = value {
-                path.push_str(&format!("&{name}={}", query_value(value)));
+                path += &["&", name, "=", &query_value(value)].concat();
             }
         }
         let page = client.get(&path)?;

@@ -40,7 +40,7 @@ pub enum EvalCommand {
 const CONCURRENCY: usize = 64;
 /// Chunks asked for, so that 100 documents are left when each counts once.
 const DEPTH: usize = 300;
-const LEASE: Duration = Duration::from_secs(3600);
+const LEASE: Duration = Duration::from_hours(1);
 
 pub fn evaluate(settings: &Settings, command: &EvalCommand, json: bool) -> anyhow::Result<()> {
     let EvalCommand::Retrieval { folder, mode, keep } = command;

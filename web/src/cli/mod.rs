@@ -51,7 +51,7 @@ enum Command {
         #[arg(long)]
         listen: Option<SocketAddr>,
     },
-    /// Run ingestion only, beside services that share a PostgreSQL database
+    /// Run ingestion only, beside services that share a `PostgreSQL` database
     Worker,
     /// Add files, folders or web addresses
     Ingest(ingest::IngestArgs),
@@ -84,7 +84,7 @@ enum Command {
     /// Measure speed
     #[command(subcommand)]
     Bench(bench::BenchCommand),
-    /// Print the OpenAPI description of the API
+    /// Print the `OpenAPI` description of the API
     Openapi,
     /// One parse, in the process made for it
     #[command(name = "parse-cell", hide = true)]

@@ -126,7 +126,7 @@ fn print_sources(answer: &Value) {
 fn place(named: &Value, located: &Value) -> String {
     let mut text = named["title"].as_str().unwrap_or("untitled").to_owned();
     if let Some(page) = located["page"].as_u64() {
-        text.push_str(&format!(", p. {page}"));
+        text += &[", p. ", &page.to_string()].concat();
     }
     if let Some(path) = located["heading_path"].as_array() {
         for heading in path.iter().filter_map(Value::as_str) {

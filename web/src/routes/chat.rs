@@ -1,4 +1,4 @@
-//! `/v1/chat/completions`: an answer from the documents in OpenAI's shape. The last user message is the
+//! `/v1/chat/completions`: an answer from the documents in `OpenAI`'s shape. The last user message is the
 //! question; `sources` and `citations` are extra fields, in the response and in the stream.
 
 use std::time::{SystemTime, UNIX_EPOCH};

@@ -1,4 +1,4 @@
-//! The routes that OpenAI's clients know, over the same answers: `/v1/models`, `/v1/embeddings` and
+//! The routes that `OpenAI`'s clients know, over the same answers: `/v1/models`, `/v1/embeddings` and
 //! `/v1/chat/completions`. `sources` and `citations` are extra fields.
 
 use actix_web::{HttpResponse, get, post, web};

@@ -171,7 +171,7 @@ pub(super) fn clean(text: &str, is_symbolic: bool) -> String {
     for c in text.chars() {
         match c {
             '\t' | '\n' | '\r' | '\u{a0}' | '\u{2000}'..='\u{200a}' | '\u{202f}' | '\u{205f}' | '\u{3000}' => {
-                cleaned.push(' ')
+                cleaned.push(' ');
             }
             // Drawn, it is a hyphen.
             '\u{ad}' => cleaned.push('-'),

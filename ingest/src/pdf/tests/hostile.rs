@@ -65,7 +65,7 @@ fn truncated_files_give_what_is_left_with_a_warning_or_are_damaged() {
     for length in (9..whole.len() - 8).step_by(23) {
         match parse(&whole[..length], &limits) {
             Ok(document) => {
-                assert!(document.warnings.iter().any(|w| w.code == "repaired_file"), "{length} of {}", whole.len())
+                assert!(document.warnings.iter().any(|w| w.code == "repaired_file"), "{length} of {}", whole.len());
             }
             Err(error) => assert_eq!(error.code(), "damaged_file", "{length}"),
         }
