@@ -22,7 +22,7 @@ PAGE := web/ui/dist/index.html
 PAGE_SOURCES := $(shell find web/ui -path web/ui/node_modules -prune -o -path web/ui/dist -prune -o -type f -print 2>/dev/null)
 
 .PHONY: up down test check build models page corpus requirements test-requirements \
-	test-page test-rust test-browser clean
+	test-page test-rust test-on-both test-browser clean
 
 up: requirements page build models corpus
 	@tests/service.sh start "$(TERROIR)" "$(DATA)" "$(LISTEN)"
@@ -80,7 +80,12 @@ test-page: web/ui/node_modules/.package-lock.json
 	cd web/ui && npm run check && npm test
 
 test-rust: build models
-	tests/with-postgres.sh cargo test --release --locked --workspace --no-fail-fast
+	tests/with-postgres.sh $(MAKE) --no-print-directory test-on-both
+
+# The tests of the store run on both databases by themselves; those of the whole run once on each.
+test-on-both:
+	cargo test --release --locked --workspace --no-fail-fast
+	TERROIR_TEST_DATABASE=postgres cargo test --release --locked --workspace --test it
 
 test-browser: build models corpus
 	tests/browser.sh "$(TERROIR)" $(CORPUS)

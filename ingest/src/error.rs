@@ -15,8 +15,9 @@ pub enum ParseError {
     Encrypted,
     #[error("damaged {format} file: {reason}")]
     Damaged { format: String, reason: String },
-    #[error("no text on any of {pages} pages")]
-    NoText { pages: u32 },
+    /// `pages` where the format has any.
+    #[error("{}", no_text(*pages))]
+    NoText { pages: Option<u32> },
     #[error("file has {bytes} bytes, more than the limit of {max_bytes}")]
     TooLarge { bytes: u64, max_bytes: u64 },
     /// `limit` says what was counted, for example `pages`; `allowed` how many there may be.
@@ -54,7 +55,12 @@ impl ParseError {
             Self::Unsupported { .. } => "convert it to PDF, HTML, Markdown, plain text or DOCX and add that",
             Self::Encrypted => "save a copy without a password and add that",
             Self::Damaged { .. } => "open it in its own program, save it again and add the new copy",
-            Self::NoText { .. } => "the pages are probably images: run text recognition (OCR) on it and add the result",
+            Self::NoText { pages: Some(_) } => {
+                "the pages are probably images: run text recognition (OCR) on it and add the result"
+            }
+            Self::NoText { pages: None } => {
+                "pictures and embedded files are not read: add their text in a file of its own"
+            }
             Self::TooLarge { .. } => "split it into smaller files",
             Self::LimitExceeded { .. } => "split it into smaller files; if it comes from somebody else, don't trust it",
             Self::TimedOut { .. } => "split it into smaller files, or raise the time limit",
@@ -72,4 +78,8 @@ impl ParseError {
     pub fn limit(limit: &str, allowed: u64) -> Self {
         Self::LimitExceeded { limit: limit.to_owned(), allowed }
     }
+}
+
+fn no_text(pages: Option<u32>) -> String {
+    pages.map_or_else(|| "the file holds no text".to_owned(), |pages| format!("no text on any of {pages} pages"))
 }

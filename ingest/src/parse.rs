@@ -24,7 +24,7 @@ pub fn parse(bytes: &[u8], file_name: Option<&str>, limits: &Limits) -> Result<P
         MediaType::Text => text::parse(bytes, file_name),
     };
     if document.blocks.is_empty() {
-        return Err(ParseError::NoText { pages: document.page_count.unwrap_or(1) });
+        return Err(ParseError::NoText { pages: document.page_count });
     }
     let named_pdf = file_name.is_some_and(|name| name.to_ascii_lowercase().ends_with(".pdf"));
     if named_pdf && media_type != MediaType::Pdf {

@@ -110,7 +110,7 @@ async fn errors_come_back_as_they_are() {
     assert_eq!(parsed("", Limits::default()).await, Err(ParseError::Empty));
     let limits = Limits { max_bytes: 3, ..Limits::default() };
     assert_eq!(parsed("four", limits).await, Err(ParseError::TooLarge { bytes: 4, max_bytes: 3 }));
-    assert_eq!(parsed(" \n ", Limits::default()).await, Err(ParseError::NoText { pages: 1 }));
+    assert_eq!(parsed(" \n ", Limits::default()).await, Err(ParseError::NoText { pages: None }));
 }
 
 async fn a_panic_is_an_error_without_words_of_the_document() {

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::fixtures;
-use crate::service::{Database, PATIENCE, Service, databases};
+use crate::service::{Database, PATIENCE, Service, database};
 
 const ORCHARD: &str = "# The orchard\n\nThe orchard was planted in 1962 by Marthe Keller. It has two hundred quince trees.\n\nQuinces are harvested in October, after the first cold night. They keep until January on straw.\n\n# The cellar\n\nThe cellar is kept at eleven degrees. Wine is stored on the left side, cheese on the right.\n";
 
@@ -43,31 +43,30 @@ fn check_answer(service: &Service, answer: &Value, expected: &str) {
 
 #[test]
 fn an_answer_is_quotes_that_stand_in_the_documents() {
-    for database in databases() {
-        let service = service(&database);
-        let reply = service.post("/api/v1/ask", &json!({"question": "When are quinces harvested?"}));
-        assert_eq!(reply.status, 200, "{}", reply.text);
-        let events = reply.events();
-        let names: Vec<&str> = events.iter().map(|(name, _)| name.as_str()).collect();
-        assert_eq!(names.first(), Some(&"sources"), "{names:?}");
-        assert_eq!(names.last(), Some(&"done"), "{names:?}");
-        assert_eq!(names.iter().filter(|name| ["done", "failed"].contains(name)).count(), 1);
-        let (_, done) = events.last().unwrap();
-        check_answer(&service, done, "October");
+    let database = database();
+    let service = service(&database);
+    let reply = service.post("/api/v1/ask", &json!({"question": "When are quinces harvested?"}));
+    assert_eq!(reply.status, 200, "{}", reply.text);
+    let events = reply.events();
+    let names: Vec<&str> = events.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names.first(), Some(&"sources"), "{names:?}");
+    assert_eq!(names.last(), Some(&"done"), "{names:?}");
+    assert_eq!(names.iter().filter(|name| ["done", "failed"].contains(name)).count(), 1);
+    let (_, done) = events.last().unwrap();
+    check_answer(&service, done, "October");
 
-        let deltas: String =
-            events.iter().filter(|(name, _)| name == "delta").map(|(_, data)| data["text"].as_str().unwrap()).collect();
-        assert_eq!(deltas, done["text"].as_str().unwrap());
-        let cited: Vec<&Value> = events.iter().filter(|(name, _)| name == "citation").map(|(_, data)| data).collect();
-        assert_eq!(json!(cited), done["citations"]);
-        assert_eq!(events[0].1["id"], done["id"]);
-        assert_eq!(events[0].1["passages"], done["passages"]);
-    }
+    let deltas: String =
+        events.iter().filter(|(name, _)| name == "delta").map(|(_, data)| data["text"].as_str().unwrap()).collect();
+    assert_eq!(deltas, done["text"].as_str().unwrap());
+    let cited: Vec<&Value> = events.iter().filter(|(name, _)| name == "citation").map(|(_, data)| data).collect();
+    assert_eq!(json!(cited), done["citations"]);
+    assert_eq!(events[0].1["id"], done["id"]);
+    assert_eq!(events[0].1["passages"], done["passages"]);
 }
 
 #[test]
 fn a_citation_of_a_pdf_knows_its_page_and_its_boxes() {
-    let service = service(&Database::Sqlite);
+    let service = service(&database());
     let answer = service.post("/api/v1/ask", &json!({"question": "How deep is the well?", "stream": false})).json();
     check_answer(&service, &answer, "forty metres");
     let citation = &answer["citations"][0];
@@ -78,7 +77,7 @@ fn a_citation_of_a_pdf_knows_its_page_and_its_boxes() {
 
 #[test]
 fn what_the_documents_do_not_say_is_not_answered() {
-    let service = service(&Database::Sqlite);
+    let service = service(&database());
     for (question, language) in
         [("What is the capital of Mongolia?", "documents"), ("Quelle est la capitale de la Mongolie ?", "documents")]
     {
@@ -87,7 +86,7 @@ fn what_the_documents_do_not_say_is_not_answered() {
         assert_eq!(answer["citations"], json!([]));
         assert!(answer["text"].as_str().unwrap().contains(language), "{answer}");
     }
-    let empty = Service::start(&Database::Sqlite);
+    let empty = Service::start(&database());
     let answer = empty.post("/api/v1/ask", &json!({"question": "Anything?", "stream": false})).json();
     assert_eq!(answer["outcome"], "abstained", "{answer}");
     assert_eq!(answer["passages"], json!([]));
@@ -95,7 +94,7 @@ fn what_the_documents_do_not_say_is_not_answered() {
 
 #[test]
 fn the_same_question_gets_the_same_answer() {
-    let service = service(&Database::Sqlite);
+    let service = service(&database());
     let ask = || service.post("/api/v1/ask", &json!({"question": "Who planted the orchard?", "stream": false})).json();
     let (first, second) = (ask(), ask());
     check_answer(&service, &first, "Marthe Keller");
@@ -105,7 +104,7 @@ fn the_same_question_gets_the_same_answer() {
 
 #[test]
 fn composed_answers_mark_what_they_cannot_prove() {
-    let service = service(&Database::Sqlite);
+    let service = service(&database());
     let body = json!({"question": "Who planted the orchard?", "style": "compose", "stream": false, "seed": 7, "max_tokens": 60});
     let answer = service.post("/api/v1/ask", &body).json();
     assert!(["answered", "abstained"].contains(&answer["outcome"].as_str().unwrap()), "{answer}");
@@ -118,7 +117,7 @@ fn composed_answers_mark_what_they_cannot_prove() {
 
 #[test]
 fn openai_clients_get_their_shapes() {
-    let service = service(&Database::Sqlite);
+    let service = service(&database());
     let models = service.get("/v1/models").json();
     let ids: Vec<&str> = models["data"].as_array().unwrap().iter().map(|model| model["id"].as_str().unwrap()).collect();
     assert_eq!(models["object"], "list");
@@ -152,7 +151,7 @@ fn openai_clients_get_their_shapes() {
 
 #[test]
 fn embeddings_are_unit_vectors_in_both_encodings() {
-    let service = Service::start(&Database::Sqlite);
+    let service = Service::start(&database());
     let body = json!({"model": "all-MiniLM-L6-v2", "input": ["a quince", "a heron", "a quince"]});
     let plain = service.post("/v1/embeddings", &body).json();
     let vectors: Vec<Vec<f64>> = plain["data"]
@@ -177,7 +176,7 @@ fn embeddings_are_unit_vectors_in_both_encodings() {
 /// A reader that leaves stops the model: the next answer does not wait for the abandoned ones.
 #[test]
 fn readers_that_leave_stop_their_answers() {
-    let service = service(&Database::Sqlite);
+    let service = service(&database());
     let body = json!({"question": "Who planted the orchard, and what is kept in the cellar?", "style": "compose", "max_tokens": 256});
     for _ in 0..12 {
         let response = ureq::post(service.url("/api/v1/ask")).send_json(&body).unwrap();

@@ -5,11 +5,11 @@ use std::io::{Read as _, Write as _};
 use serde_json::json;
 
 use crate::fixtures;
-use crate::service::{Database, Service};
+use crate::service::{Service, database};
 
 #[test]
 fn bad_files_fail_with_their_reason_and_hold_up_nobody() {
-    let service = Service::start(&Database::Sqlite);
+    let service = Service::start(&database());
     let whole = fixtures::pdf(&[&["A page that is cut off."]]);
     let cases: [(&str, Vec<u8>, &str); 5] = [
         ("encrypted.pdf", fixtures::pdf_encrypted(), "encrypted_pdf"),
@@ -32,7 +32,7 @@ fn bad_files_fail_with_their_reason_and_hold_up_nobody() {
 
 #[test]
 fn a_text_file_named_pdf_is_read_as_text() {
-    let service = Service::start(&Database::Sqlite);
+    let service = Service::start(&database());
     let document = service.add("report.pdf", b"This is plain text about larches.");
     assert_eq!(document["status"], "ready", "{document}");
     assert_eq!(document["media_type"], "text/plain");
@@ -41,7 +41,7 @@ fn a_text_file_named_pdf_is_read_as_text() {
 
 #[test]
 fn invalid_utf8_is_read_as_far_as_it_goes() {
-    let service = Service::start(&Database::Sqlite);
+    let service = Service::start(&database());
     let document = service.add("latin1.txt", b"Le caf\xe9 est ferm\xe9 le lundi. \xff\xfe\x80 fin");
     assert_eq!(document["status"], "ready", "{document}");
     let found = service.post("/api/v1/search", &json!({"query": "lundi"})).json();
@@ -50,7 +50,7 @@ fn invalid_utf8_is_read_as_far_as_it_goes() {
 
 #[test]
 fn questions_without_content_or_end_are_refused() {
-    let service = Service::start(&Database::Sqlite);
+    let service = Service::start(&database());
     for question in ["", "  \n "] {
         let reply = service.post("/api/v1/ask", &json!({"question": question}));
         assert_eq!((reply.status, reply.error_code().as_str()), (400, "empty_question"));
@@ -65,7 +65,7 @@ fn questions_without_content_or_end_are_refused() {
 
 #[test]
 fn malformed_requests_get_the_error_body() {
-    let service = Service::start(&Database::Sqlite);
+    let service = Service::start(&database());
     for (path, media_type, body) in [
         ("/api/v1/ask", "application/json", "{not json"),
         ("/api/v1/ask", "application/json", "{\"question\": 7}"),
@@ -89,7 +89,7 @@ fn malformed_requests_get_the_error_body() {
 /// The head of an upload of 2 GB is answered at once; nobody has to send the body first.
 #[test]
 fn an_upload_of_two_gigabytes_is_refused_before_it_is_sent() {
-    let service = Service::start(&Database::Sqlite);
+    let service = Service::start(&database());
     let address = service.base.strip_prefix("http://").unwrap();
     let mut stream = std::net::TcpStream::connect(address).unwrap();
     let head = format!(
@@ -109,7 +109,7 @@ fn an_upload_of_two_gigabytes_is_refused_before_it_is_sent() {
 /// A file longer than the limit, sent in pieces without a length.
 #[test]
 fn an_upload_beyond_the_limit_is_cut_off() {
-    let service = Service::start_with(&Database::Sqlite, &[("TERROIR_INGEST_MAX_FILE_BYTES", "100000")]);
+    let service = Service::start_with(&database(), &[("TERROIR_INGEST_MAX_FILE_BYTES", "100000")]);
     let reply = service.post_raw(
         "/api/v1/documents",
         "multipart/form-data; boundary=XX",

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::fixtures;
-use crate::service::{Database, Service};
+use crate::service::{Service, database};
 
 fn lines(output: &std::process::Output) -> Vec<Value> {
     let text = String::from_utf8_lossy(&output.stdout);
@@ -27,7 +27,7 @@ fn keys(value: &Value) -> Vec<&str> {
 
 #[test]
 fn ingest_reports_a_line_per_file_and_a_summary() {
-    let service = Service::start(&Database::Sqlite);
+    let service = Service::start(&database());
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("a.txt"), "Storks return in March.").unwrap();
     std::fs::write(folder.path().join("b.pdf"), fixtures::pdf(&[&["Storks leave in August."]])).unwrap();
@@ -56,7 +56,7 @@ fn ingest_reports_a_line_per_file_and_a_summary() {
 
 #[test]
 fn search_and_ask_print_their_contracts() {
-    let service = Service::start(&Database::Sqlite);
+    let service = Service::start(&database());
     service.add("storks.pdf", &fixtures::pdf(&[&["Storks return to the village in March."]]));
     let found = one(&service.command(&["search", "storks return", "--json"]));
     let hit = &found["hits"][0];
@@ -81,7 +81,7 @@ fn search_and_ask_print_their_contracts() {
 
 #[test]
 fn parse_shows_blocks_without_keeping_anything() {
-    let service = Service::start(&Database::Sqlite);
+    let service = Service::start(&database());
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("storks.md");
     std::fs::write(&file, "# Storks\n\n- They return in March.\n").unwrap();
@@ -98,7 +98,7 @@ fn parse_shows_blocks_without_keeping_anything() {
 
 #[test]
 fn documents_are_listed_shown_and_removed() {
-    let service = Service::start(&Database::Sqlite);
+    let service = Service::start(&database());
     let document = service.add("note.txt", b"Storks nest on the mill.");
     let id = document["id"].as_str().unwrap();
     let listed = one(&service.command(&["documents", "list", "--json"]));
@@ -113,7 +113,7 @@ fn documents_are_listed_shown_and_removed() {
 
 #[test]
 fn doctor_and_models_say_how_things_are() {
-    let service = Service::start(&Database::Sqlite);
+    let service = Service::start(&database());
     service.add("note.txt", b"Storks nest on the mill.");
     let report = one(&service.command(&["doctor", "--json"]));
     assert_eq!(report["healthy"], true, "{report}");

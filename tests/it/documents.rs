@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::fixtures;
-use crate::service::{Service, databases};
+use crate::service::{Service, database};
 
 const MARKDOWN: &str = "# The orchard\n\nQuinces are harvested in October, after the first cold night.\n\n## Storage\n\nThey keep until January on straw.\n";
 const HTML: &str = "<html><head><title>Cellar rules</title></head><body><nav>Home Imprint</nav><main><h1>Cellar</h1><p>The cellar is kept at eleven degrees.</p></main></body></html>";
@@ -13,41 +13,38 @@ type Case<'a> = (&'a str, &'a [u8], &'a str, &'a str, Option<u64>);
 
 #[test]
 fn every_format_becomes_searchable_with_its_place() {
-    for database in databases() {
-        let service = Service::start(&database);
-        let pdf = fixtures::pdf(&[
-            &["Nothing of interest here."],
-            &["The well is forty metres deep.", "It was dug in 1874."],
-        ]);
-        let docx = fixtures::docx("Minutes", "The council bought the meadow for nine thousand francs.");
-        let cases: [Case<'_>; 5] = [
-            ("orchard.md", MARKDOWN.as_bytes(), "quinces harvested", "Quinces are harvested", None),
-            ("cellar.html", HTML.as_bytes(), "cellar degrees", "eleven degrees", None),
-            // The page on which the passage begins; the citation of a quote knows the quote's own.
-            ("well.pdf", &pdf, "how deep is the well", "forty metres", Some(1)),
-            ("minutes.docx", &docx, "price of the meadow", "nine thousand francs", None),
-            ("note.txt", "The key hangs behind the door.".as_bytes(), "where is the key", "behind the door", None),
-        ];
-        for (name, bytes, query, expected, page) in cases {
-            let document = service.add(name, bytes);
-            assert_eq!(document["status"], "ready", "{document}");
-            assert_eq!(document["file_name"], name);
-            assert!(document["chunks"].as_u64().unwrap() >= 1, "{document}");
-            let found = service.post("/api/v1/search", &json!({"query": query, "top_k": 3})).json();
-            let hit = &found["hits"][0];
-            assert!(hit["text"].as_str().unwrap().contains(expected), "{name}: {found}");
-            assert_eq!(hit["document"], document["id"]);
-            assert_eq!(hit["locator"]["page"].as_u64(), page);
-            assert!(!hit["text"].as_str().unwrap().contains("Imprint"), "menus are not content");
-        }
-        let report = service.post("/api/v1/doctor", &json!({"repair": false})).json();
-        assert_eq!(report["healthy"], true, "{report}");
+    let database = database();
+    let service = Service::start(&database);
+    let pdf =
+        fixtures::pdf(&[&["Nothing of interest here."], &["The well is forty metres deep.", "It was dug in 1874."]]);
+    let docx = fixtures::docx("Minutes", "The council bought the meadow for nine thousand francs.");
+    let cases: [Case<'_>; 5] = [
+        ("orchard.md", MARKDOWN.as_bytes(), "quinces harvested", "Quinces are harvested", None),
+        ("cellar.html", HTML.as_bytes(), "cellar degrees", "eleven degrees", None),
+        // The page on which the passage begins; the citation of a quote knows the quote's own.
+        ("well.pdf", &pdf, "how deep is the well", "forty metres", Some(1)),
+        ("minutes.docx", &docx, "price of the meadow", "nine thousand francs", None),
+        ("note.txt", "The key hangs behind the door.".as_bytes(), "where is the key", "behind the door", None),
+    ];
+    for (name, bytes, query, expected, page) in cases {
+        let document = service.add(name, bytes);
+        assert_eq!(document["status"], "ready", "{document}");
+        assert_eq!(document["file_name"], name);
+        assert!(document["chunks"].as_u64().unwrap() >= 1, "{document}");
+        let found = service.post("/api/v1/search", &json!({"query": query, "top_k": 3})).json();
+        let hit = &found["hits"][0];
+        assert!(hit["text"].as_str().unwrap().contains(expected), "{name}: {found}");
+        assert_eq!(hit["document"], document["id"]);
+        assert_eq!(hit["locator"]["page"].as_u64(), page);
+        assert!(!hit["text"].as_str().unwrap().contains("Imprint"), "menus are not content");
     }
+    let report = service.post("/api/v1/doctor", &json!({"repair": false})).json();
+    assert_eq!(report["healthy"], true, "{report}");
 }
 
 #[test]
 fn a_passage_is_a_slice_of_the_text_and_its_boxes_lie_on_its_page() {
-    let service = Service::start(&crate::service::Database::Sqlite);
+    let service = Service::start(&database());
     let document = service.add("well.pdf", &fixtures::pdf(&[&["First page."], &["The well is forty metres deep."]]));
     let id = document["id"].as_str().unwrap();
     let text = service.get(&format!("/api/v1/documents/{id}/text")).json();
@@ -70,7 +67,7 @@ fn a_passage_is_a_slice_of_the_text_and_its_boxes_lie_on_its_page() {
 
 #[test]
 fn the_original_comes_back_whole_and_in_ranges() {
-    let service = Service::start(&crate::service::Database::Sqlite);
+    let service = Service::start(&database());
     let bytes = fixtures::pdf(&[&["Some text to read."]]);
     let document = service.add("original.pdf", &bytes);
     let path = format!("/api/v1/documents/{}/content", document["id"].as_str().unwrap());
@@ -85,48 +82,46 @@ fn the_original_comes_back_whole_and_in_ranges() {
 
 #[test]
 fn the_same_bytes_are_a_duplicate_and_new_bytes_a_new_revision() {
-    for database in databases() {
-        let service = Service::start(&database);
-        let first = service.add("note.txt", b"The gate opens at seven.");
-        let again = service.upload("note.txt", b"The gate opens at seven.");
-        assert_eq!(again["status"], "duplicate");
-        assert_eq!(again["document"], first["id"]);
+    let database = database();
+    let service = Service::start(&database);
+    let first = service.add("note.txt", b"The gate opens at seven.");
+    let again = service.upload("note.txt", b"The gate opens at seven.");
+    assert_eq!(again["status"], "duplicate");
+    assert_eq!(again["document"], first["id"]);
 
-        let second = service.add("note.txt", b"The gate opens at nine.");
-        assert_eq!(second["id"], first["id"], "the name makes the document");
-        assert_ne!(second["revision"], first["revision"]);
-        let found = service.post("/api/v1/search", &json!({"query": "when does the gate open"})).json();
-        let texts = found["hits"].to_string();
-        assert!(texts.contains("nine") && !texts.contains("seven"), "{found}");
-    }
+    let second = service.add("note.txt", b"The gate opens at nine.");
+    assert_eq!(second["id"], first["id"], "the name makes the document");
+    assert_ne!(second["revision"], first["revision"]);
+    let found = service.post("/api/v1/search", &json!({"query": "when does the gate open"})).json();
+    let texts = found["hits"].to_string();
+    assert!(texts.contains("nine") && !texts.contains("seven"), "{found}");
 }
 
 #[test]
 fn a_removed_document_is_gone_from_everywhere() {
-    for database in databases() {
-        let service = Service::start(&database);
-        let document = service.add("note.txt", b"The password of the barn is heron.");
-        let kept = service.add("other.txt", b"Herons nest by the pond.");
-        let id = document["id"].as_str().unwrap();
-        let receipt = service.delete(&format!("/api/v1/documents/{id}")).json();
-        assert_eq!(receipt["removed"]["chunks"], 1, "{receipt}");
-        assert_eq!(receipt["removed"]["blob"], true, "{receipt}");
-        assert_eq!(service.get(&format!("/api/v1/documents/{id}")).error_code(), "document_not_found");
-        assert_eq!(service.delete(&format!("/api/v1/documents/{id}")).status, 404);
-        for mode in ["lexical", "dense", "hybrid"] {
-            let found = service.post("/api/v1/search", &json!({"query": "barn password heron", "mode": mode})).json();
-            assert!(!found.to_string().contains("barn is"), "{mode}: {found}");
-        }
-        let report = service.post("/api/v1/doctor", &json!({"repair": false})).json();
-        assert_eq!(report["healthy"], true, "{report}");
-        assert_eq!(report["documents"], 1);
-        assert_eq!(service.get("/api/v1/documents").json()["items"][0]["id"], kept["id"]);
+    let database = database();
+    let service = Service::start(&database);
+    let document = service.add("note.txt", b"The password of the barn is heron.");
+    let kept = service.add("other.txt", b"Herons nest by the pond.");
+    let id = document["id"].as_str().unwrap();
+    let receipt = service.delete(&format!("/api/v1/documents/{id}")).json();
+    assert_eq!(receipt["removed"]["chunks"], 1, "{receipt}");
+    assert_eq!(receipt["removed"]["blob"], true, "{receipt}");
+    assert_eq!(service.get(&format!("/api/v1/documents/{id}")).error_code(), "document_not_found");
+    assert_eq!(service.delete(&format!("/api/v1/documents/{id}")).status, 404);
+    for mode in ["lexical", "dense", "hybrid"] {
+        let found = service.post("/api/v1/search", &json!({"query": "barn password heron", "mode": mode})).json();
+        assert!(!found.to_string().contains("barn is"), "{mode}: {found}");
     }
+    let report = service.post("/api/v1/doctor", &json!({"repair": false})).json();
+    assert_eq!(report["healthy"], true, "{report}");
+    assert_eq!(report["documents"], 1);
+    assert_eq!(service.get("/api/v1/documents").json()["items"][0]["id"], kept["id"]);
 }
 
 #[test]
 fn lists_are_paged_and_filtered() {
-    let service = Service::start(&crate::service::Database::Sqlite);
+    let service = Service::start(&database());
     for number in 0..5 {
         service.add(&format!("{number}.txt"), format!("Text number {number}.").as_bytes());
     }
@@ -150,7 +145,7 @@ fn lists_are_paged_and_filtered() {
 
 #[test]
 fn collections_keep_their_documents_apart() {
-    let service = Service::start(&crate::service::Database::Sqlite);
+    let service = Service::start(&database());
     assert_eq!(service.post("/api/v1/collections", &json!({"name": "letters"})).status, 201);
     assert_eq!(service.post("/api/v1/collections", &json!({"name": "letters"})).error_code(), "conflict");
     service.add("note.txt", b"A heron stands in the pond.");

@@ -2,11 +2,11 @@
 
 use serde_json::Value;
 
-use crate::service::{Database, Service};
+use crate::service::{Service, database};
 
 #[test]
 fn every_described_route_answers_and_every_error_has_the_shape() {
-    let service = Service::start(&Database::Sqlite);
+    let service = Service::start(&database());
     let description = service.get("/openapi.json").json();
     assert!(description["openapi"].as_str().unwrap().starts_with("3."));
     let paths = description["paths"].as_object().unwrap();
@@ -36,7 +36,7 @@ fn every_described_route_answers_and_every_error_has_the_shape() {
 
 #[test]
 fn the_command_prints_the_same_description() {
-    let service = Service::start(&Database::Sqlite);
+    let service = Service::start(&database());
     let printed = service.command(&["openapi"]);
     let printed: Value = serde_json::from_slice(&printed.stdout).unwrap();
     assert_eq!(printed, service.get("/openapi.json").json());

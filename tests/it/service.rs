@@ -19,14 +19,17 @@ pub enum Database {
     Postgres(String),
 }
 
-/// Both databases, or `SQLite` and a loud word that `PostgreSQL` was not tested.
-pub fn databases() -> Vec<Database> {
-    let mut databases = vec![Database::Sqlite];
-    match std::env::var("TERROIR_TEST_POSTGRES_URL") {
-        Ok(url) => databases.push(Database::Postgres(fresh_database(&url))),
-        Err(_) => eprintln!("PostgreSQL NOT TESTED: set TERROIR_TEST_POSTGRES_URL or run `make test`"),
+/// `SQLite`, or a fresh database on the server of `TERROIR_TEST_POSTGRES_URL` where `TERROIR_TEST_DATABASE` is
+/// `postgres`. `make test` runs every test on each.
+pub fn database() -> Database {
+    match std::env::var("TERROIR_TEST_DATABASE").as_deref() {
+        Ok("postgres") => {
+            let server = std::env::var("TERROIR_TEST_POSTGRES_URL").expect("TERROIR_TEST_POSTGRES_URL names a server");
+            Database::Postgres(fresh_database(&server))
+        }
+        Ok("sqlite") | Err(_) => Database::Sqlite,
+        Ok(other) => panic!("TERROIR_TEST_DATABASE is {other}; it can be sqlite or postgres"),
     }
-    databases
 }
 
 fn fresh_database(server: &str) -> String {

@@ -88,7 +88,7 @@ fn parse_unguarded(bytes: &[u8], limits: &Limits) -> Result<ParsedDocument, Pars
         return Err(if opened.repaired {
             ParseError::damaged("pdf", "no text can be found in what is left of it")
         } else {
-            ParseError::NoText { pages: page_count }
+            ParseError::NoText { pages: Some(page_count) }
         });
     }
     if unmapped as f32 > UNREADABLE_SHARE * (mapped + unmapped) as f32 {

@@ -222,7 +222,7 @@ fn a_page_without_text_is_a_warning_a_file_without_is_an_error() {
 
     let scan = Pdf::page("q 612 0 0 792 0 0 cm /Image Do Q").into_bytes();
     let error = parse(&scan, &Limits::default()).expect_err("there is no text");
-    assert_eq!(error, ParseError::NoText { pages: 1 });
+    assert_eq!(error, ParseError::NoText { pages: Some(1) });
     assert!(error.hint().contains("OCR"));
 }
 

@@ -59,6 +59,7 @@ pub struct Hit {
     pub revision: RevisionId,
     /// The document's title, or its file name.
     pub title: String,
+    pub file_name: String,
     pub media_type: String,
     pub text: String,
     pub heading_path: Vec<String>,
@@ -205,6 +206,7 @@ fn hit(
         document: indexed.document,
         revision: indexed.revision,
         title: indexed.title.clone().unwrap_or_else(|| chunk.file_name.clone()),
+        file_name: chunk.file_name.clone(),
         media_type: chunk.media_type.clone(),
         highlights: matches(&indexed.text, indexed.language, terms),
         text: indexed.text.clone(),

@@ -122,11 +122,14 @@ fn print_sources(answer: &Value) {
     }
 }
 
-/// "Title, p. 3 › Heading".
+/// "Title, p. 3 (file) › Heading".
 fn place(named: &Value, located: &Value) -> String {
     let mut text = named["title"].as_str().unwrap_or("untitled").to_owned();
     if let Some(page) = located["page"].as_u64() {
         text += &[", p. ", &page.to_string()].concat();
+    }
+    if let Some(file) = named["file_name"].as_str().filter(|file| named["title"] != **file) {
+        text += &[" (", file, ")"].concat();
     }
     if let Some(path) = located["heading_path"].as_array() {
         for heading in path.iter().filter_map(Value::as_str) {

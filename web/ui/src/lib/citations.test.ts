@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 
 import type { Citation } from "./api/shapes";
-import { pieces, slice } from "./citations";
+import { named, pieces, slice } from "./citations";
 
 const citation = (marker: number): Citation => ({
   marker,
@@ -10,6 +10,7 @@ const citation = (marker: number): Citation => ({
   document: "d",
   revision: "r",
   title: "t",
+  file_name: "t.txt",
   media_type: "text/plain",
   page: null,
   char_start: 0,
@@ -30,4 +31,9 @@ it("splits a text at the markers it has citations for", () => {
 
 it("counts characters as the API does", () => {
   expect(slice("a😀bc", 1, 3)).toBe("😀b");
+});
+
+it("names a document by its title and its file", () => {
+  expect(named({ title: "Minutes", file_name: "may.pdf" }, 2, "p.")).toBe("Minutes, p. 2 · may.pdf");
+  expect(named({ title: "note.txt", file_name: "note.txt" }, null, "p.")).toBe("note.txt");
 });

@@ -27,3 +27,9 @@ export function slice(text: string, charStart: number, charEnd: number): string 
 export function viewerHash(id: string, charStart: number, charEnd: number): string {
   return `#/document/${id}?char_start=${charStart}&char_end=${charEnd}`;
 }
+
+/** Which document a quote is from: titles repeat ("Minutes"), file names tell them apart. */
+export function named(of: { title: string; file_name: string }, page: number | null, pageShort: string): string {
+  const place = page === null ? of.title : `${of.title}, ${pageShort} ${page}`;
+  return of.title === of.file_name ? place : `${place} · ${of.file_name}`;
+}

@@ -10,7 +10,7 @@ const fr: Record<string, Reason> = {
   unsupported_format: { message: "Ce type de fichier ne peut pas être lu.", hint: "Convertissez-le en PDF, DOCX, HTML, Markdown ou texte, et ajoutez le résultat." },
   encrypted_pdf: { message: "Le PDF est protégé par un mot de passe.", hint: "Enregistrez une copie sans mot de passe et ajoutez-la." },
   damaged_file: { message: "Le fichier est endommagé.", hint: "Ouvrez-le dans son propre logiciel, enregistrez-le de nouveau et ajoutez cette copie." },
-  no_text: { message: "Aucune page ne contient de texte : ce sont sans doute des images.", hint: "Passez-le à la reconnaissance de caractères (OCR) et ajoutez le résultat." },
+  no_text: { message: "Le fichier ne contient pas de texte : ses pages sont sans doute des images.", hint: "Passez-le à la reconnaissance de caractères (OCR) et ajoutez le résultat." },
   too_large: { message: "Le fichier est trop grand.", hint: "Divisez-le en fichiers plus petits." },
   limit_exceeded: { message: "Le fichier contient plus que la limite permise.", hint: "Divisez-le en fichiers plus petits ; s'il vient d'autrui, ne lui faites pas confiance." },
   timed_out: { message: "La lecture du fichier a pris trop de temps.", hint: "Divisez-le en fichiers plus petits, ou relevez la limite de temps." },

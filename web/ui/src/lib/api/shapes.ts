@@ -37,6 +37,7 @@ export interface Passage {
   document: string;
   revision: string;
   title: string;
+  file_name: string;
   media_type: string;
   text: string;
   score: number;
@@ -50,6 +51,7 @@ export interface Citation {
   document: string;
   revision: string;
   title: string;
+  file_name: string;
   media_type: string;
   page: number | null;
   char_start: number;
