@@ -21,7 +21,9 @@ const GAIN: f32 = 0.53;
 const SIMILARITY: f32 = 4.0;
 const OVERLAP: f32 = 3.51;
 /// A passage without the name that is asked about is about something else; it may still say "she" or "it".
-const MISSING_NAMES: f32 = -2.0;
+/// On the reading sets it takes 9 of 74 answers that were wrong and 1 of 104 that were right; -2 takes more of
+/// the right ones and hardly more of the wrong.
+const MISSING_NAMES: f32 = -1.2;
 
 /// Below this the answer is an abstention.
 pub(crate) const THRESHOLD: f32 = 0.46;
