@@ -31,8 +31,11 @@ pub(crate) const THRESHOLD: f32 = 0.46;
 impl Evidence {
     /// 0 to 1.
     pub(crate) fn chance(&self) -> f32 {
-        let sum = BIAS + GAIN * self.gain + SIMILARITY * self.similarity + OVERLAP * self.overlap;
-        let sum = sum + MISSING_NAMES * self.missing_names;
+        let sum = BIAS
+            + GAIN * self.gain
+            + SIMILARITY * self.similarity
+            + OVERLAP * self.overlap
+            + MISSING_NAMES * self.missing_names;
         1.0 / (1.0 + (-sum).exp())
     }
 }

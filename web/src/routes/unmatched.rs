@@ -4,9 +4,9 @@ use std::sync::LazyLock;
 
 use actix_web::dev::ResourceDef;
 use actix_web::http::{Method, header};
-use actix_web::{HttpRequest, HttpResponse, Responder as _, ResponseError as _};
+use actix_web::{HttpRequest, HttpResponse};
 
-use crate::error::{ApiError, ApiResult};
+use crate::error::ApiResult;
 use crate::{openapi, ui};
 
 static ROUTES: LazyLock<Vec<(ResourceDef, Vec<Method>)>> = LazyLock::new(|| {
@@ -14,19 +14,14 @@ static ROUTES: LazyLock<Vec<(ResourceDef, Vec<Method>)>> = LazyLock::new(|| {
     described.map(|(pattern, methods)| (ResourceDef::new(pattern), methods)).collect()
 });
 
+/// The bodies of these errors are written by the request middleware, as for those that actix answers itself.
 pub async fn answer(request: HttpRequest) -> ApiResult<HttpResponse> {
     if let Some((_, methods)) = ROUTES.iter().find(|(pattern, _)| pattern.is_match(request.path())) {
         let allowed = methods.iter().map(Method::as_str).collect::<Vec<_>>().join(", ");
-        let error = ApiError::new(
-            "method_not_allowed",
-            "this address does not take that method",
-            "see /openapi.json for what it takes",
-        );
-        let response = error.error_response().customize().insert_header((header::ALLOW, allowed));
-        return Ok(response.respond_to(&request).map_into_boxed_body());
+        return Ok(HttpResponse::MethodNotAllowed().insert_header((header::ALLOW, allowed)).finish());
     }
     if matches!(*request.method(), Method::GET | Method::HEAD) {
         return ui::file(&request);
     }
-    Err(ApiError::new("not_found", "there is nothing at this address", "see /openapi.json for what there is"))
+    Ok(HttpResponse::NotFound().finish())
 }
