@@ -1,18 +1,24 @@
-//! The language model on its own thread: scores and completes, one job at a time, from a bounded queue.
+//! The language model on its own thread: all texts advance together, a step at a time, from a bounded queue.
 //!
 //! ```text
-//! score, complete ─▶ bounded queue (full: Busy) ─▶ model thread ─▶ reply | stream of text
+//! score, complete ─▶ bounded queue (full: Busy) ─▶ scheduler ─▶ steps of the model ─▶ reply | stream of text
 //! ```
 
 mod complete;
+mod drafts;
 mod model;
+mod prefixes;
+mod queue;
+mod scheduler;
+mod scoring;
 #[cfg(test)]
 mod tests;
+mod writing;
 
 use std::any::Any;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::atomic::AtomicUsize;
+use std::sync::mpsc::Sender;
 use std::thread::JoinHandle;
 
 use terroir_embed::{ModelFiles, Passport};
@@ -20,6 +26,8 @@ use tokio::sync::{mpsc, oneshot};
 
 pub(crate) use self::complete::Piece;
 use self::model::Model;
+use self::queue::Place;
+use self::scheduler::Scheduler;
 use crate::Sampling;
 use crate::error::{GenerateError, Result};
 use crate::template::ChatTemplate;
@@ -34,16 +42,25 @@ pub struct GeneratorOptions {
     pub threads: usize,
     /// Jobs that may wait; one more is `Busy`.
     pub queue_capacity: usize,
+    /// Jobs that advance together.
+    pub texts: usize,
     /// Prompt and answer together. The model's own limit holds as well.
     pub context_tokens: usize,
+    /// Memory for what all texts remember: reserved before a text is begun, never exceeded.
+    pub cache_bytes: usize,
+    /// Guesses tokens from the prompt and checks several at once; the text is the same with it and without.
+    pub speculates: bool,
 }
 
 impl Default for GeneratorOptions {
     fn default() -> Self {
         Self {
             threads: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
-            queue_capacity: 16,
+            queue_capacity: 64,
+            texts: 16,
             context_tokens: 4096,
+            cache_bytes: 512 << 20,
+            speculates: true,
         }
     }
 }
@@ -56,7 +73,9 @@ pub struct Generator {
 
 struct Inner {
     /// Taken when dropped: the thread ends when there is no sender.
-    jobs: Option<SyncSender<Job>>,
+    jobs: Option<Sender<(Job, Place)>>,
+    waiting: Arc<AtomicUsize>,
+    queue_capacity: usize,
     thread: Option<JoinHandle<()>>,
     tokens: Arc<Tokens>,
     template: ChatTemplate,
@@ -73,12 +92,16 @@ pub(crate) struct ScoreRequest {
     /// None is empty.
     pub(crate) givens: Vec<Vec<u32>>,
     pub(crate) target: Vec<u32>,
+    /// Who waits for it: owners are served in turn.
+    pub(crate) owner: String,
 }
 
 #[derive(Debug, Clone, Default)]
 pub(crate) struct CompleteRequest {
     pub(crate) prompt: Vec<u32>,
     pub(crate) sampling: Sampling,
+    /// Who waits for it: owners are served in turn.
+    pub(crate) owner: String,
 }
 
 enum Job {
@@ -86,18 +109,44 @@ enum Job {
     Complete(CompleteRequest, mpsc::Sender<Result<Piece>>),
 }
 
+impl Job {
+    fn owner(&self) -> &str {
+        match self {
+            Self::Score(request, _) => &request.owner,
+            Self::Complete(request, _) => &request.owner,
+        }
+    }
+
+    fn is_abandoned(&self) -> bool {
+        match self {
+            Self::Score(_, reply) => reply.is_closed(),
+            Self::Complete(_, to) => to.is_closed(),
+        }
+    }
+
+    /// Before anything was sent: there is room for one piece.
+    fn refuse(self, error: GenerateError) {
+        match self {
+            Self::Score(_, reply) => drop(reply.send(Err(error))),
+            Self::Complete(_, to) => drop(to.try_send(Err(error))),
+        }
+    }
+}
+
 impl Generator {
     /// Loads the weights (some seconds) and starts the model thread.
     pub fn open(files: &ModelFiles, options: GeneratorOptions) -> Result<Self> {
         let model = Model::open(&files.weights, options)?;
-        let (tokens, template) = (model.tokens(), model.template().clone());
-        let context_tokens = model.context_tokens();
-        let (jobs, queue) = sync_channel(options.queue_capacity.max(1));
+        let (tokens, template) = (Arc::clone(&model.tokens), model.template.clone());
+        let context_tokens = model.context_tokens;
+        let (jobs, queue) = std::sync::mpsc::channel();
         let thread = std::thread::Builder::new().name("generator".into());
-        let thread = thread.spawn(move || run(model, &queue))?;
+        let thread = thread.spawn(move || Scheduler::new(model, options, queue).run())?;
         Ok(Self {
             inner: Arc::new(Inner {
                 jobs: Some(jobs),
+                waiting: Arc::default(),
+                queue_capacity: options.queue_capacity.max(1),
                 thread: Some(thread),
                 tokens,
                 template,
@@ -132,6 +181,11 @@ impl Generator {
     /// Mean log-likelihood per token of the target after each of `givens`, in order. Dropping the future
     /// stops the work.
     pub(crate) async fn score(&self, request: ScoreRequest) -> Result<Vec<f32>> {
+        let longest = request.givens.iter().map(Vec::len).max().unwrap_or(0);
+        if longest == 0 || request.target.is_empty() {
+            return Ok(vec![0.0; request.givens.len()]);
+        }
+        self.check_length(request.prefix.len() + longest + request.target.len())?;
         let (reply, scores) = oneshot::channel();
         self.push(Job::Score(request, reply))?;
         scores.await.unwrap_or(Err(GenerateError::Closed))
@@ -140,23 +194,22 @@ impl Generator {
     /// Text piece by piece, then how it ended. Dropping the receiver stops the model within a token.
     pub(crate) fn complete(&self, request: CompleteRequest) -> Result<mpsc::Receiver<Result<Piece>>> {
         request.sampling.check()?;
-        if request.prompt.len() >= self.inner.context_tokens {
-            return Err(GenerateError::PromptTooLong {
-                tokens: request.prompt.len(),
-                limit_tokens: self.inner.context_tokens,
-            });
-        }
+        // A token is written at least.
+        self.check_length(request.prompt.len() + 1)?;
         let (sender, receiver) = mpsc::channel(STREAM_CAPACITY);
         self.push(Job::Complete(request, sender))?;
         Ok(receiver)
     }
 
+    fn check_length(&self, tokens: usize) -> Result<()> {
+        let limit_tokens = self.inner.context_tokens;
+        if tokens <= limit_tokens { Ok(()) } else { Err(GenerateError::PromptTooLong { tokens, limit_tokens }) }
+    }
+
     fn push(&self, job: Job) -> Result<()> {
         let jobs = self.inner.jobs.as_ref().ok_or(GenerateError::Closed)?;
-        jobs.try_send(job).map_err(|error| match error {
-            TrySendError::Full(_) => GenerateError::Busy,
-            TrySendError::Disconnected(_) => GenerateError::Closed,
-        })
+        let place = Place::take(&self.inner.waiting, self.inner.queue_capacity).ok_or(GenerateError::Busy)?;
+        jobs.send((job, place)).map_err(|_| GenerateError::Closed)
     }
 }
 
@@ -176,33 +229,6 @@ impl Drop for Inner {
             tracing::error!("the generating thread ended with a panic");
         }
     }
-}
-
-/// Until every handle is gone. A panic fails its job and nothing else.
-fn run(mut model: Model, queue: &Receiver<Job>) {
-    while let Ok(job) = queue.recv() {
-        match job {
-            Job::Score(request, reply) => {
-                let scores = contained(|| model.score(&request, || reply.is_closed()));
-                // Nobody waits for a job that was dropped.
-                let _ = reply.send(scores);
-            }
-            Job::Complete(request, to) => {
-                if let Err(error) = contained(|| model.complete(&request, &to)) {
-                    let _ = to.blocking_send(Err(error));
-                }
-            }
-        }
-    }
-}
-
-/// Caches belong to the call, and the model's own prefix is replaced only as a whole.
-fn contained<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
-    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
-        let reason = panic_message(panic.as_ref());
-        tracing::error!(reason, "a generating job panicked");
-        Err(GenerateError::Crashed { reason })
-    })
 }
 
 fn panic_message(panic: &(dyn Any + Send)) -> String {

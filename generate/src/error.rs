@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use terroir_embed::EmbedError;
 
-/// Transient: `Busy`. The caller's: `PromptTooLong`, `Sampling`. The operator's: `Damaged`,
+/// Transient: `Busy`. The caller's: `PromptTooLong`, `Sampling`. The operator's: `Damaged`, `Memory`,
 /// `Architecture`, `Template`, `Io`. Ours: `Closed`, `Crashed`, `Inference`.
 #[derive(Debug, thiserror::Error)]
 pub enum GenerateError {
@@ -29,6 +29,10 @@ pub enum GenerateError {
     Template { reason: String },
     #[error("the prompt has {tokens} tokens, the model takes {limit_tokens}; ask with fewer or shorter passages")]
     PromptTooLong { tokens: usize, limit_tokens: usize },
+    #[error(
+        "the generating model has {bytes} bytes for what it remembers, this needs {least_bytes}; raise `models.cache_bytes` in the settings, or ask for a shorter text"
+    )]
+    Memory { bytes: usize, least_bytes: usize },
     #[error("sampling parameter {parameter} is {value}; {expected}")]
     Sampling { parameter: &'static str, value: String, expected: &'static str },
     #[error(transparent)]

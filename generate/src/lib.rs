@@ -13,6 +13,7 @@ pub mod bench;
 #[cfg(test)]
 mod calibrate;
 mod compose;
+mod compute;
 mod engine;
 mod error;
 mod event;
@@ -28,6 +29,7 @@ mod template;
 mod tiny;
 mod tokens;
 mod verify;
+mod weights;
 mod words;
 
 pub use answer::Answerer;

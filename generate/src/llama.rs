@@ -1,67 +1,63 @@
-//! The Llama family's forward pass over candle: tokens of several sequences become logits.
+//! The Llama family's forward pass on the CPU: tokens of several sequences become logits.
 //!
 //! ```text
 //! tokens of all sequences, one after the other (rows) ─▶ embedding
 //!   └▶ layers: norm ─▶ q, k, v ─▶ attention within each sequence ─▶ norm ─▶ gated feed-forward
 //! rows that are asked for ─▶ norm ─▶ output (rows, vocabulary)
 //! ```
-//! Sequences are not padded: the matrix products run over all rows, only attention goes by sequence.
+//! Sequences are not padded: the matrix products run over all rows, only attention goes by sequence. Few rows
+//! share each matrix between the threads; many are cut into blocks, each of which goes through a layer alone.
 
+mod adapter;
 mod cache;
-mod eight_bit;
+mod forward;
 mod layer;
-mod linear;
-mod product;
+mod projection;
 mod shape;
 
-use candle_core::{Device, IndexOp as _, Tensor};
-use candle_nn::ops::rms_norm;
+use std::sync::Arc;
 
+pub(crate) use self::adapter::Adapter;
 pub(crate) use self::cache::Cache;
-use self::layer::{Layer, Positions};
-use self::linear::Linear;
-pub(crate) use self::shape::Shape;
+use self::layer::Layer;
+use self::projection::Hands;
+pub(crate) use self::shape::Shape as OldShape;
+use crate::compute::{Heads, Inputs, Matrix, PAGE_TOKENS, Team, multiply_all, rms_norm};
 use crate::error::Result;
-use crate::gguf::Gguf;
+use crate::weights::{Shape, Weights};
 
 pub(crate) struct Llama {
-    shape: Shape,
-    embedding: Tensor,
-    layers: Vec<Layer>,
-    norm: Tensor,
-    output: Linear,
+    shape: Arc<Shape>,
+    embedding: Matrix,
+    layers: Vec<Arc<Layer>>,
+    norm: Vec<f32>,
+    output: Matrix,
 }
 
 /// New tokens of one sequence, and what is remembered of the ones before.
 pub(crate) struct Sequence<'a> {
     pub(crate) tokens: &'a [u32],
     pub(crate) cache: &'a mut Cache,
-}
-
-/// For which tokens logits are computed: the output matrix is a fifth of a small model's work.
-#[derive(Clone, Copy)]
-pub(crate) enum Wanted {
-    /// The last new token of every sequence.
-    Last,
-    /// The last so many new tokens of every sequence; all where there are fewer.
-    Tail(usize),
+    pub(crate) adapter: Option<Arc<Adapter>>,
+    /// Logits are computed for so many of the last new tokens: the output matrix is a fifth of a small
+    /// model's work.
+    pub(crate) wanted: usize,
 }
 
 impl Llama {
-    /// Everything is checked against the file before the first weight is read.
-    pub(crate) fn load(file: &mut Gguf) -> Result<Self> {
-        let shape = Shape::read(file)?;
-        shape.check_tensors(file)?;
-        let embedding = file.floats("token_embd.weight")?;
-        let output = if file.has_tensor("output.weight") {
-            Linear::load(file, "output.weight")?
+    /// Everything was checked against the file before: see [`Weights::open`].
+    pub(crate) fn load(weights: &mut Weights) -> Result<Self> {
+        let shape = Arc::new(weights.shape().clone());
+        let embedding = Matrix::pack(&weights.read("token_embd.weight")?);
+        let output = if weights.has("output.weight") {
+            Matrix::pack(&weights.read("output.weight")?)
         } else {
-            Linear::from_weight(&embedding, file.is_exact("token_embd.weight"))?
+            embedding.clone()
         };
-        let layers = (0..shape.layers).map(|index| Layer::load(file, index));
+        let layers = (0..shape.layers).map(|index| Ok(Arc::new(Layer::load(weights, index)?)));
         Ok(Self {
             layers: layers.collect::<Result<_>>()?,
-            norm: file.floats("output_norm.weight")?,
+            norm: weights.read("output_norm.weight")?.floats(),
             embedding,
             output,
             shape,
@@ -72,44 +68,50 @@ impl Llama {
         &self.shape
     }
 
+    fn heads(&self) -> Heads {
+        Heads { queries: self.shape.heads, keys: self.shape.key_heads, size: self.shape.head_size }
+    }
+
     /// Nothing remembered.
     pub(crate) fn cache(&self) -> Cache {
-        Cache::new(self.shape.layers)
+        Cache::new(self.heads(), self.shape.layers)
     }
 
-    /// Logits `(rows, vocabulary)`: the wanted rows of the first sequence, then of the next. The tokens
-    /// must be in the vocabulary; every sequence has at least one.
-    pub(crate) fn forward(&self, sequences: &mut [Sequence], wanted: Wanted) -> Result<Tensor> {
-        let tokens = sequences.iter().flat_map(|sequence| sequence.tokens.iter().copied());
-        let tokens = Tensor::from_iter(tokens, &Device::Cpu)?;
-        let positions = Positions::of(&self.shape, sequences)?;
-        let mut hidden = self.embedding.index_select(&tokens, 0)?;
-        for (index, layer) in self.layers.iter().enumerate() {
-            hidden = layer.forward(&self.shape, index, &hidden, &positions, sequences)?;
+    /// Memory of the weights.
+    pub(crate) fn bytes(&self) -> usize {
+        let layers = self.layers.iter().map(|layer| layer.bytes()).sum::<usize>();
+        self.embedding.bytes() + self.output.bytes() + layers
+    }
+
+    /// Memory that [`PAGE_TOKENS`] remembered tokens take.
+    pub(crate) fn page_bytes(&self) -> usize {
+        self.heads().page_bytes() * self.shape.layers
+    }
+
+    /// Logits `(wanted rows, vocabulary)`: those of the first sequence, then of the next. The tokens must be in
+    /// the vocabulary.
+    pub(crate) fn forward(&self, team: &Team, sequences: &mut [Sequence]) -> Vec<f32> {
+        let tokens = sequences.iter().flat_map(|sequence| sequence.tokens);
+        let hidden = tokens.flat_map(|token| self.embedding.row(*token as usize)).collect::<Vec<_>>();
+        let hidden = forward::layers(self, team, sequences, hidden);
+        let width = self.shape.hidden;
+        let mut wanted = Vec::new();
+        let mut end = 0;
+        for sequence in sequences.iter() {
+            end += sequence.tokens.len();
+            let count = sequence.wanted.min(sequence.tokens.len());
+            wanted.extend_from_slice(&hidden[(end - count) * width..end * width]);
         }
-        let rows = wanted_rows(sequences, wanted)?;
-        let hidden = hidden.index_select(&rows, 0)?;
-        let hidden = rms_norm(&hidden, &self.norm, self.shape.epsilon as f32)?;
-        self.output.forward(&hidden)
-    }
-
-    /// Logits after the last token of one sequence.
-    pub(crate) fn next(&self, tokens: &[u32], cache: &mut Cache) -> Result<Vec<f32>> {
-        let logits = self.forward(&mut [Sequence { tokens, cache }], Wanted::Last)?;
-        Ok(logits.i(0)?.to_vec1()?)
+        if wanted.is_empty() {
+            return Vec::new();
+        }
+        let normed = rms_norm(&wanted, &self.norm, self.shape.epsilon as f32);
+        let inputs = Inputs::new(normed, width, self.output.takes_bytes());
+        multiply_all(team, &[&self.output], &inputs).pop().unwrap_or_default()
     }
 }
 
-fn wanted_rows(sequences: &[Sequence], wanted: Wanted) -> Result<Tensor> {
-    let mut rows = Vec::new();
-    let mut end = 0;
-    for sequence in sequences {
-        let count = match wanted {
-            Wanted::Last => 1,
-            Wanted::Tail(count) => count,
-        };
-        end += sequence.tokens.len();
-        rows.extend(end - count.min(sequence.tokens.len())..end);
-    }
-    Ok(Tensor::from_iter(rows.into_iter().map(|row| row as u32), &Device::Cpu)?)
+/// Pages that so many tokens fill.
+pub(crate) fn pages_of(tokens: usize) -> usize {
+    tokens.div_ceil(PAGE_TOKENS)
 }

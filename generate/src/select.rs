@@ -152,7 +152,7 @@ fn score_request(
         givens.push([given, ask.clone()].concat());
     }
     let prefix = tokens.begin().into_iter().collect();
-    Ok(ScoreRequest { prefix, givens, target })
+    Ok(ScoreRequest { prefix, givens, target, ..ScoreRequest::default() })
 }
 
 /// Title and nearest heading: what the pronouns of a sentence may stand for.

@@ -126,6 +126,8 @@ fn load_generator(settings: &Settings, models: ModelStore) -> watch::Receiver<Ge
     let options = GeneratorOptions {
         threads: settings.model_threads(),
         queue_capacity: settings.models.queue_capacity,
+        texts: settings.models.texts,
+        cache_bytes: settings.models.cache_bytes,
         ..GeneratorOptions::default()
     };
     std::thread::spawn(move || {

@@ -76,6 +76,8 @@ pub struct Models {
     pub hub: String,
     pub threads: usize,
     pub queue_capacity: usize,
+    pub texts: usize,
+    pub cache_bytes: usize,
 }
 
 #[derive(Debug, Clone, Deserialize)]

@@ -1,7 +1,5 @@
 //! Tokens become text piece by piece; the text ends before a stop text, however tokens cut it.
 
-use tokio::sync::mpsc;
-
 use super::CompleteRequest;
 use crate::error::Result;
 use crate::sampling::Sampler;
@@ -17,57 +15,64 @@ pub(crate) enum Piece {
     },
 }
 
-/// Draws tokens from `logits`, then from what `next` computes after each token.
-pub(super) fn write(
-    request: &CompleteRequest,
-    tokens: &Tokens,
-    room_tokens: usize,
-    mut logits: Vec<f32>,
-    mut next: impl FnMut(u32) -> Result<Vec<f32>>,
-    to: &mpsc::Sender<Result<Piece>>,
-) -> Result<()> {
-    let mut sampler = Sampler::new(request.sampling.clone());
-    let mut detokenizer = Detokenizer::default();
-    let mut stops = StopTexts::new(&request.sampling.stop);
-    let mut written = Vec::new();
-    let limit = request.sampling.max_tokens.min(room_tokens);
-    while written.len() < limit && !logits.is_empty() {
-        let token = sampler.next(&logits, &written);
-        written.push(token);
+/// One text while it is written: logits go in, pieces come out. Knows nothing of how logits are computed.
+pub(super) struct Text {
+    sampler: Sampler,
+    detokenizer: Detokenizer,
+    stops: StopTexts,
+    history: Vec<u32>,
+    prompt_tokens: usize,
+    limit_tokens: usize,
+}
+
+impl Text {
+    pub(super) fn new(request: &CompleteRequest, room_tokens: usize) -> Self {
+        Self {
+            sampler: Sampler::new(request.sampling.clone()),
+            detokenizer: Detokenizer::default(),
+            stops: StopTexts::new(&request.sampling.stop),
+            history: request.prompt.clone(),
+            prompt_tokens: request.prompt.len(),
+            limit_tokens: request.sampling.max_tokens.min(room_tokens),
+        }
+    }
+
+    /// Draws a token. Gives it where the logits after it are wanted, and the text that may go out.
+    pub(super) fn next(&mut self, tokens: &Tokens, logits: &mut [f32]) -> Result<(Option<u32>, Option<Piece>)> {
+        let written = self.history.len() - self.prompt_tokens;
+        if written >= self.limit_tokens {
+            return Ok((None, None));
+        }
+        let token = self.sampler.next(logits, &self.history[self.prompt_tokens..]);
+        self.history.push(token);
         if tokens.is_end(token) {
-            break;
+            return Ok((None, None));
         }
-        let text = stops.push(&detokenizer.push(tokens.bytes(token)));
-        if !text.is_empty() && to.blocking_send(Ok(Piece::Text(text))).is_err() || to.is_closed() {
-            return Ok(());
-        }
-        if stops.met {
-            break;
-        }
-        if written.len() < limit {
-            logits = next(token)?;
-        }
+        let text = self.stops.push(&self.detokenizer.push(tokens.bytes(token)));
+        let piece = (!text.is_empty()).then_some(Piece::Text(text));
+        let goes_on = !self.stops.met && written + 1 < self.limit_tokens;
+        Ok((goes_on.then_some(token), piece))
     }
-    let rest = stops.finish();
-    if !rest.is_empty() && to.blocking_send(Ok(Piece::Text(rest))).is_err() {
-        return Ok(());
+
+    /// What was held back, and the end.
+    pub(super) fn finish(mut self) -> impl Iterator<Item = Piece> {
+        let rest = self.stops.finish();
+        let last = (!rest.is_empty()).then_some(Piece::Text(rest));
+        let output_tokens = self.history.len() - self.prompt_tokens;
+        last.into_iter().chain([Piece::End { output_tokens }])
     }
-    let end = Piece::End { output_tokens: written.len() };
-    // A reader that has gone needs no end.
-    let _ = to.blocking_send(Ok(end));
-    Ok(())
 }
 
 /// Holds back text that may be the beginning of a stop text.
-struct StopTexts<'a> {
-    stops: &'a [String],
+struct StopTexts {
+    stops: Vec<String>,
     held: String,
     met: bool,
 }
 
-impl<'a> StopTexts<'a> {
-    fn new(stops: &'a [String]) -> Self {
-        Self { stops, held: String::new(), met: false }
+impl StopTexts {
+    fn new(stops: &[String]) -> Self {
+        Self { stops: stops.to_vec(), held: String::new(), met: false }
     }
 
     /// What may go out.

@@ -5,17 +5,43 @@ use std::time::Duration;
 use candle_core::quantized::gguf_file::Value;
 
 use super::*;
-use crate::gguf::Gguf;
-use crate::llama::{Llama, Sequence, Wanted};
+use crate::compute::Team;
+use crate::llama::{Cache, Llama, Sequence};
 use crate::tiny::{self, Tiny};
+use crate::weights::Weights;
 
-fn open(tiny: &Tiny) -> Generator {
-    let options = GeneratorOptions { threads: 2, queue_capacity: 1, context_tokens: 256 };
+fn options() -> GeneratorOptions {
+    GeneratorOptions { threads: 2, context_tokens: 256, ..GeneratorOptions::default() }
+}
+
+fn open_with(tiny: &Tiny, options: GeneratorOptions) -> Generator {
     Generator::open(&tiny.files(), options).expect("the tiny model opens")
 }
 
-fn load(tiny: &Tiny) -> Llama {
-    Llama::load(&mut Gguf::open(&tiny.write()).expect("opens")).expect("loads")
+fn open(tiny: &Tiny) -> Generator {
+    open_with(tiny, options())
+}
+
+struct Loaded {
+    llama: Llama,
+    team: Team,
+}
+
+fn load(tiny: &Tiny) -> Loaded {
+    let mut weights = Weights::open(&tiny.write()).expect("opens");
+    Loaded { llama: Llama::load(&mut weights).expect("loads"), team: Team::new(2).expect("starts") }
+}
+
+impl Loaded {
+    fn forward(&self, sequences: &mut [Sequence]) -> Vec<Vec<f32>> {
+        let logits = self.llama.forward(&self.team, sequences);
+        logits.chunks(tiny::VOCABULARY).map(<[f32]>::to_vec).collect()
+    }
+
+    /// Logits after the last `wanted` tokens.
+    fn read(&self, tokens: &[u32], cache: &mut Cache, wanted: usize) -> Vec<Vec<f32>> {
+        self.forward(&mut [Sequence { tokens, cache, adapter: None, wanted }])
+    }
 }
 
 fn refusal(tiny: &Tiny) -> String {
@@ -113,45 +139,56 @@ mod naive {
 #[test]
 fn logits_are_those_of_a_naive_forward_pass() {
     let tiny = Tiny::new();
-    let llama = load(&tiny);
-    let tokens = [5, 77, 200, 3, 3, 150, 42];
-    let mut cache = llama.cache();
-    let mut sequences = [Sequence { tokens: &tokens, cache: &mut cache }];
-    let logits =
-        llama.forward(&mut sequences, Wanted::Tail(100)).expect("computes").to_vec2::<f32>().expect("two dimensions");
-    for (ours, naive) in logits.iter().zip(naive::logits(&tiny, &tokens)) {
-        close(ours, &naive, 2e-5);
+    let model = load(&tiny);
+    // Few rows go matrix by matrix, many block by block.
+    for count in [7, 100] {
+        let tokens = (0..count).map(|index| index * 71 % 250).collect::<Vec<u32>>();
+        let logits = model.read(&tokens, &mut model.llama.cache(), usize::MAX);
+        assert_eq!(logits.len(), tokens.len());
+        for (ours, naive) in logits.iter().zip(naive::logits(&tiny, &tokens)) {
+            // Keys and values are remembered in 16-bit floats.
+            close(ours, &naive, 2e-3);
+        }
     }
-    assert_eq!(logits.len(), tokens.len());
 }
 
 #[test]
-fn a_batch_and_a_forked_prefix_change_nothing() {
+fn logits_are_the_same_to_the_last_bit_however_a_text_is_read() {
     let tiny = Tiny::new();
-    let llama = load(&tiny);
-    let (prefix, tails) = ([9, 8, 7, 6], [&[10, 11, 12][..], &[13], &[14, 15, 16, 17, 18]]);
-    let mut shared = llama.cache();
-    llama.next(&prefix, &mut shared).expect("computes");
-    let mut caches = tails.map(|_| shared.fork());
-    let mut sequences =
-        tails.iter().zip(&mut caches).map(|(tokens, cache)| Sequence { tokens, cache }).collect::<Vec<_>>();
-    let batch =
-        llama.forward(&mut sequences, Wanted::Last).expect("computes").to_vec2::<f32>().expect("two dimensions");
+    let model = load(&tiny);
+    let text = |seed: u32, count: u32| (0..count).map(|index| (index * 31 + seed * 7) % 250).collect::<Vec<_>>();
+    let prefix = text(0, 40);
+    let tails = [text(1, 3), text(2, 1), text(3, 60), text(4, 33)];
+    let mut shared = model.llama.cache();
+    model.read(&prefix, &mut shared, 0);
+    let mut caches = tails.iter().map(|_| shared.clone()).collect::<Vec<_>>();
+    let sequences = tails.iter().zip(&mut caches);
+    let sequences = sequences.map(|(tokens, cache)| Sequence { tokens, cache, adapter: None, wanted: 1 });
+    let batch = model.forward(&mut sequences.collect::<Vec<_>>());
     for (tail, batched) in tails.iter().zip(&batch) {
-        let mut cache = llama.cache();
-        let alone = llama.next(&[&prefix[..], tail].concat(), &mut cache).expect("computes");
-        close(&alone, batched, 2e-5);
-        let mut cache = shared.fork();
+        let whole = [&prefix[..], tail].concat();
+        assert_eq!(model.read(&whole, &mut model.llama.cache(), 1), [batched.clone()]);
+        let mut cache = shared.clone();
         let mut logits = Vec::new();
-        for token in *tail {
-            logits = llama.next(&[*token], &mut cache).expect("computes");
+        for token in tail {
+            logits = model.read(&[*token], &mut cache, 1);
         }
-        close(&alone, &logits, 2e-5);
+        assert_eq!(logits, [batched.clone()]);
+        // What was guessed wrongly and forgotten leaves no trace.
+        cache.truncate(prefix.len());
+        model.read(&[7, 7, 7, 7, 7], &mut cache, 0);
+        cache.truncate(prefix.len());
+        assert_eq!(model.read(tail, &mut cache, 1), [batched.clone()]);
     }
 }
 
 fn score_request() -> ScoreRequest {
-    ScoreRequest { prefix: vec![0], givens: vec![vec![20, 21], vec![30], vec![40, 41, 42]], target: vec![50, 51, 52] }
+    ScoreRequest {
+        prefix: vec![0],
+        givens: vec![vec![20, 21], vec![30], vec![40, 41, 42]],
+        target: vec![50, 51, 52],
+        ..ScoreRequest::default()
+    }
 }
 
 #[tokio::test]
@@ -170,12 +207,11 @@ async fn scores_are_log_likelihoods_and_leave_no_state() {
             let row = &logits[before + index];
             row[text[before + index + 1] as usize] - row.iter().map(|logit| logit.exp()).sum::<f32>().ln()
         });
-        close(&[expected.sum::<f32>() / 3.0], &[score], 1e-4);
+        close(&[expected.sum::<f32>() / 3.0], &[score], 2e-3);
     }
 }
 
-async fn completed(generator: &Generator, sampling: Sampling) -> (String, usize) {
-    let mut pieces = generator.complete(CompleteRequest { prompt: vec![0, 70, 71], sampling }).expect("starts");
+async fn read_all(mut pieces: mpsc::Receiver<Result<Piece>>) -> (String, usize) {
     let mut text = String::new();
     while let Some(piece) = pieces.recv().await {
         match piece.expect("a piece") {
@@ -184,6 +220,116 @@ async fn completed(generator: &Generator, sampling: Sampling) -> (String, usize)
         }
     }
     panic!("no end");
+}
+
+fn request(prompt: Vec<u32>, sampling: Sampling) -> CompleteRequest {
+    CompleteRequest { prompt, sampling, ..CompleteRequest::default() }
+}
+
+async fn completed(generator: &Generator, sampling: Sampling) -> (String, usize) {
+    read_all(generator.complete(request(vec![0, 70, 71], sampling)).expect("starts")).await
+}
+
+/// Prompts that repeat themselves, so that there is something to guess, each with its own sampling.
+fn requests() -> Vec<CompleteRequest> {
+    let request = |index: u32| {
+        let prompt = (0..20 + index * 9).map(|token| (token % (5 + index) + index * 17) % 250).collect();
+        let temperature = if index.is_multiple_of(2) { 0.0 } else { 0.5 };
+        let max_tokens = 30 + index as usize;
+        request(prompt, Sampling { temperature, seed: Some(u64::from(index)), max_tokens, ..Sampling::default() })
+    };
+    (0..12).map(request).collect()
+}
+
+#[tokio::test]
+async fn texts_are_the_same_with_guesses_and_without_alone_and_together() {
+    let tiny = Tiny::new();
+    let plain = open_with(&tiny, GeneratorOptions { speculates: false, threads: 1, texts: 1, ..options() });
+    let guessing = open(&tiny);
+    let mut alone = Vec::new();
+    for request in requests() {
+        alone.push(read_all(plain.complete(request).expect("starts")).await);
+    }
+    // All at once, twice: the second time their beginnings are remembered.
+    for _ in 0..2 {
+        let pieces = requests().into_iter().map(|request| guessing.complete(request).expect("starts"));
+        let pieces = pieces.collect::<Vec<_>>();
+        for (pieces, alone) in pieces.into_iter().zip(&alone) {
+            assert_eq!(read_all(pieces).await, *alone);
+        }
+    }
+}
+
+#[tokio::test]
+async fn memory_is_never_exceeded_however_many_wait() {
+    let tiny = Tiny::new();
+    let page_bytes = load(&tiny).llama.page_bytes();
+    let cache_bytes = 11 * page_bytes;
+    let model = Model::open(&tiny.write(), GeneratorOptions { cache_bytes, ..options() }).expect("opens");
+    assert_eq!((model.pages, model.context_tokens), (11, 256));
+    let (jobs, queue) = std::sync::mpsc::channel();
+    let waiting = Arc::default();
+    let mut readers = Vec::new();
+    for index in 0..64 {
+        let place = Place::take(&waiting, 64).expect("there is room in the queue");
+        let (to, pieces) = mpsc::channel(STREAM_CAPACITY);
+        let sampling = Sampling { max_tokens: 40, temperature: 1.0, seed: Some(index), ..Sampling::default() };
+        let prompt = (0..30 + index as u32).map(|token| token * (1 + index as u32 % 3)).collect();
+        jobs.send((Job::Complete(request(prompt, sampling), to), place)).expect("it is queued");
+        readers.push(pieces);
+    }
+    drop(jobs);
+    assert!(Place::take(&waiting, 64).is_none());
+    let running = std::thread::spawn(move || {
+        let mut most = 0;
+        Scheduler::new(model, GeneratorOptions { cache_bytes, ..options() }, queue).run_watched(|scheduler| {
+            most = scheduler.pages_in_use().max(most);
+        });
+        most
+    });
+    for pieces in readers {
+        assert!(read_all(pieces).await.1 > 0);
+    }
+    let most = running.join().expect("it ends");
+    assert!((6..=11).contains(&most), "{most}");
+}
+
+#[tokio::test]
+async fn what_needs_more_memory_than_there_is_is_refused() {
+    let tiny = Tiny::new();
+    let cache_bytes = load(&tiny).llama.page_bytes();
+    let refused = Generator::open(&tiny.files(), GeneratorOptions { cache_bytes, ..options() });
+    assert!(matches!(refused, Err(GenerateError::Memory { .. })));
+    let generator = open_with(&tiny, GeneratorOptions { cache_bytes: 4 * cache_bytes, ..options() });
+    assert_eq!(generator.context_tokens(), 96);
+    let many = ScoreRequest { givens: vec![vec![20; 40]; 9], ..score_request() };
+    assert!(matches!(generator.score(many).await, Err(GenerateError::Memory { .. })));
+    assert_eq!(
+        generator.score(ScoreRequest { givens: vec![vec![20]], ..score_request() }).await.expect("fits").len(),
+        1
+    );
+}
+
+#[tokio::test]
+async fn owners_are_served_in_turn() {
+    let tiny = Tiny::new();
+    let generator = open_with(&tiny, GeneratorOptions { texts: 1, ..options() });
+    let sampling = || Sampling { max_tokens: 60, temperature: 1.0, seed: Some(1), ..Sampling::default() };
+    let ask = |owner: &str| CompleteRequest { owner: owner.into(), ..request(vec![0], sampling()) };
+    let ends = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let mut tasks = Vec::new();
+    for owner in ["many", "many", "many", "many", "few"] {
+        let (pieces, ends) = (generator.complete(ask(owner)).expect("starts"), Arc::clone(&ends));
+        tasks.push(tokio::spawn(async move {
+            read_all(pieces).await;
+            ends.lock().expect("no panic").push(owner);
+        }));
+    }
+    for task in tasks {
+        task.await.expect("it ends");
+    }
+    let place = ends.lock().expect("no panic").iter().position(|owner| *owner == "few");
+    assert!(place.is_some_and(|place| place <= 2), "{place:?}");
 }
 
 #[tokio::test]
@@ -203,11 +349,9 @@ async fn two_requests_are_two_fresh_models() {
 #[tokio::test]
 async fn a_full_queue_is_busy_and_a_reader_that_leaves_stops_the_model() {
     let tiny = Tiny::new();
-    let generator = open(&tiny);
-    let long = || CompleteRequest {
-        prompt: vec![0],
-        sampling: Sampling { max_tokens: 250, temperature: 1.0, seed: Some(1), ..Sampling::default() },
-    };
+    let generator = open_with(&tiny, GeneratorOptions { queue_capacity: 1, texts: 1, ..options() });
+    let sampling = || Sampling { max_tokens: 250, temperature: 1.0, seed: Some(1), ..Sampling::default() };
+    let long = || request(vec![0], sampling());
     // Nobody reads: the model waits with a full stream. The next waits in the queue, one more is too many.
     let running = generator.complete(long()).expect("starts");
     let mut waiting = None;

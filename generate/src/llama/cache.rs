@@ -1,30 +1,20 @@
-//! What a sequence remembers: keys and values of its tokens, layer by layer.
+//! What a sequence remembers: the pages of its keys and values, layer by layer.
 
-use candle_core::{DType, Device, Tensor};
+use std::sync::Arc;
 
-use crate::error::Result;
+use crate::compute::{Heads, PAGE_TOKENS, Page};
 
-/// Tokens that room is made for at once.
-const STEP_TOKENS: usize = 64;
-
-/// Forked with [`fork`](Self::fork); two forks share nothing that either writes.
+/// Cloned to give the same past another future: pages are shared until one of the two writes to them.
+#[derive(Clone)]
 pub(crate) struct Cache {
-    layers: Vec<Option<KeysValues>>,
+    heads: Heads,
+    layers: Vec<Vec<Arc<Page>>>,
     tokens: usize,
-}
-
-/// Each `(key heads, capacity, head size)`; the first `tokens` are set.
-struct KeysValues {
-    keys: Tensor,
-    values: Tensor,
-    tokens: usize,
-    /// The buffers are another cache's as well: copy before writing.
-    shared: bool,
 }
 
 impl Cache {
-    pub(crate) fn new(layers: usize) -> Self {
-        Self { layers: (0..layers).map(|_| None).collect(), tokens: 0 }
+    pub(super) fn new(heads: Heads, layers: usize) -> Self {
+        Self { heads, layers: vec![Vec::new(); layers], tokens: 0 }
     }
 
     /// Tokens remembered.
@@ -32,50 +22,67 @@ impl Cache {
         self.tokens
     }
 
-    /// The same past, with a future of its own.
-    pub(crate) fn fork(&mut self) -> Self {
-        let layers = self.layers.iter_mut().map(|layer| {
-            let layer = layer.as_mut()?;
-            layer.shared = true;
-            Some(KeysValues { keys: layer.keys.clone(), values: layer.values.clone(), ..*layer })
-        });
-        Self { layers: layers.collect(), tokens: self.tokens }
+    /// Forgets what comes after so many tokens. Numbers of forgotten tokens stay in the last page until they
+    /// are written over; attention does not see them.
+    pub(crate) fn truncate(&mut self, tokens: usize) {
+        self.tokens = self.tokens.min(tokens);
+        for pages in &mut self.layers {
+            pages.truncate(self.tokens.div_ceil(PAGE_TOKENS));
+        }
     }
 
-    /// Remembers the new `(key heads, tokens, head size)` and gives all so far.
-    pub(super) fn extend(&mut self, layer: usize, keys: &Tensor, values: &Tensor) -> Result<(Tensor, Tensor)> {
-        let slot = &mut self.layers[layer];
-        let known = slot.as_ref().map_or(0, |known| known.tokens);
-        let tokens = known + keys.dim(1)?;
-        if layer == 0 {
-            self.tokens = tokens;
+    pub(crate) fn pages(&self, layer: usize) -> &[Arc<Page>] {
+        &self.layers[layer]
+    }
+
+    /// Sets the keys and values `(rows, key heads × size)` of a layer, from the token after the last
+    /// remembered one on.
+    pub(super) fn write(&mut self, layer: usize, keys: &[f32], values: &[f32]) {
+        self.write_at(layer, self.tokens, keys, values);
+    }
+
+    /// The same, from any token on.
+    pub(super) fn write_at(&mut self, layer: usize, first: usize, keys: &[f32], values: &[f32]) {
+        let width = self.heads.keys * self.heads.size;
+        let pages = &mut self.layers[layer];
+        let rows = keys.chunks_exact(width).zip(values.chunks_exact(width));
+        for (token, (keys, values)) in (first..).zip(rows) {
+            while pages.len() <= token / PAGE_TOKENS {
+                pages.push(Arc::new(Page::new(self.heads)));
+            }
+            let page = Arc::make_mut(&mut pages[token / PAGE_TOKENS]);
+            page.set(self.heads, token % PAGE_TOKENS, keys, values);
         }
-        let fits = slot.as_ref().is_some_and(|known| !known.shared && tokens <= known.keys.dim(1).unwrap_or(0));
-        if !fits {
-            *slot = Some(KeysValues::grown(slot.as_ref(), keys, tokens)?);
-        }
-        let Some(buffers) = slot.as_mut() else {
-            return Ok((keys.clone(), values.clone()));
-        };
-        buffers.keys.slice_set(&keys.contiguous()?, 1, known)?;
-        buffers.values.slice_set(&values.contiguous()?, 1, known)?;
-        buffers.tokens = tokens;
-        Ok((buffers.keys.narrow(1, 0, tokens)?, buffers.values.narrow(1, 0, tokens)?))
+    }
+
+    /// The rows written to all layers are remembered.
+    pub(super) fn remember(&mut self, tokens: usize) {
+        self.tokens += tokens;
     }
 }
 
-impl KeysValues {
-    /// New buffers with room for `tokens` and the old content.
-    fn grown(old: Option<&Self>, like: &Tensor, tokens: usize) -> Result<Self> {
-        let (heads, _, size) = like.dims3()?;
-        // A quarter more, so that writing token by token copies seldom.
-        let capacity = (tokens + tokens / 4).next_multiple_of(STEP_TOKENS);
-        let empty = || Tensor::zeros((heads, capacity, size), DType::F32, &Device::Cpu);
-        let new = Self { keys: empty()?, values: empty()?, tokens, shared: false };
-        if let Some(old) = old {
-            new.keys.slice_set(&old.keys.narrow(1, 0, old.tokens)?.contiguous()?, 1, 0)?;
-            new.values.slice_set(&old.values.narrow(1, 0, old.tokens)?.contiguous()?, 1, 0)?;
-        }
-        Ok(new)
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEADS: Heads = Heads { queries: 2, keys: 1, size: 2 };
+
+    fn bytes(cache: &Cache) -> Vec<*const Page> {
+        cache.pages(0).iter().map(Arc::as_ptr).collect()
+    }
+
+    #[test]
+    fn a_clone_shares_full_pages_and_copies_the_one_it_writes_to() {
+        let mut first = Cache::new(HEADS, 1);
+        first.write(0, &[1.0; 2 * 40], &[2.0; 2 * 40]);
+        first.remember(40);
+        let mut second = first.clone();
+        assert_eq!(bytes(&first), bytes(&second));
+        second.write(0, &[3.0; 2], &[4.0; 2]);
+        second.remember(1);
+        assert_eq!(bytes(&first)[0], bytes(&second)[0]);
+        assert_ne!(bytes(&first)[1], bytes(&second)[1]);
+        second.truncate(32);
+        assert_eq!((first.tokens(), second.tokens(), second.pages(0).len()), (40, 32, 1));
     }
 }

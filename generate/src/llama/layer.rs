@@ -1,158 +1,128 @@
-//! One layer: attention within each sequence, and the gated feed-forward over all rows.
+//! One layer: what comes before attention, and what comes after it.
 
-use candle_core::{D, Device, Module as _, Tensor};
-use candle_nn::ops::{rms_norm, softmax_last_dim};
-use candle_nn::rotary_emb::rope_i;
+use std::ops::Range;
 
-use super::linear::Linear;
-use super::{Sequence, Shape};
+use super::adapter::{Adapter, Part};
+use super::projection::{Hands, Projection, project};
+use crate::compute::{self, Inputs, Rotations, rms_norm};
 use crate::error::Result;
-use crate::gguf::Gguf;
-
-/// Rotations and masks of a batch, shared by all layers.
-pub(super) struct Positions {
-    /// Each `(rows, head size / 2)`.
-    cosines: Tensor,
-    sines: Tensor,
-    /// By sequence `(new, all)`, 0 or −∞; none where a single token sees everything.
-    masks: Vec<Option<Tensor>>,
-}
-
-impl Positions {
-    pub(super) fn of(shape: &Shape, sequences: &[Sequence]) -> Result<Self> {
-        let pairs = shape.head_size / 2;
-        let (mut cosines, mut sines, mut masks) = (Vec::new(), Vec::new(), Vec::new());
-        for sequence in sequences {
-            let (known, new) = (sequence.cache.tokens(), sequence.tokens.len());
-            for position in known..known + new {
-                for pair in 0..pairs {
-                    let exponent = 2.0 * pair as f64 / shape.head_size as f64;
-                    let angle = position as f64 / shape.rope_base.powf(exponent);
-                    cosines.push(angle.cos() as f32);
-                    sines.push(angle.sin() as f32);
-                }
-            }
-            masks.push((new > 1).then(|| causal_mask(known, new)).transpose()?);
-        }
-        let rows = cosines.len() / pairs;
-        Ok(Self {
-            cosines: Tensor::from_vec(cosines, (rows, pairs), &Device::Cpu)?,
-            sines: Tensor::from_vec(sines, (rows, pairs), &Device::Cpu)?,
-            masks,
-        })
-    }
-}
-
-fn causal_mask(known: usize, new: usize) -> Result<Tensor> {
-    let all = known + new;
-    let mask = (0..new)
-        .flat_map(|row| (0..all).map(move |column| if column <= known + row { 0.0_f32 } else { f32::NEG_INFINITY }));
-    Ok(Tensor::from_vec(mask.collect::<Vec<_>>(), (new, all), &Device::Cpu)?)
-}
+use crate::weights::{Shape, Weights};
 
 pub(super) struct Layer {
-    attention_norm: Tensor,
-    query: Linear,
-    key: Linear,
-    value: Linear,
-    attention_output: Linear,
-    feed_forward_norm: Tensor,
-    gate: Linear,
-    up: Linear,
-    down: Linear,
+    index: usize,
+    epsilon: f32,
+    attention_norm: Vec<f32>,
+    query: Projection,
+    key: Projection,
+    value: Projection,
+    /// Qwen 3: over each head, before it is turned.
+    query_norm: Option<Vec<f32>>,
+    key_norm: Option<Vec<f32>>,
+    attention_output: Projection,
+    feed_forward_norm: Vec<f32>,
+    gate: Projection,
+    up: Projection,
+    down: Projection,
 }
 
+/// Each `(rows, heads × size)`.
+#[derive(Clone, Default)]
+pub(super) struct Projected {
+    pub(super) queries: Vec<f32>,
+    pub(super) keys: Vec<f32>,
+    pub(super) values: Vec<f32>,
+}
+
+/// Adapters of some rows.
+pub(super) type Adapted<'a> = &'a [(Range<usize>, &'a Adapter)];
+
 impl Layer {
-    pub(super) fn load(file: &mut Gguf, index: usize) -> Result<Self> {
-        let name = |part: &str| format!("blk.{index}.{part}.weight");
+    pub(super) fn load(weights: &mut Weights, index: usize) -> Result<Self> {
+        let name = |part: &str| format!("blk.{index}.{part}");
+        let mut projection = |part: &str| Projection::load(weights, &name(part));
+        let (query, key, value) = (projection("attn_q")?, projection("attn_k")?, projection("attn_v")?);
+        let (attention_output, gate) = (projection("attn_output")?, projection("ffn_gate")?);
+        let (up, down) = (projection("ffn_up")?, projection("ffn_down")?);
+        let mut norm = |part: &str| -> Result<Vec<f32>> { Ok(weights.read(&name(part))?.floats()) };
+        let (attention_norm, feed_forward_norm) = (norm("attn_norm.weight")?, norm("ffn_norm.weight")?);
+        let mut optional = |part: &str| -> Result<Option<Vec<f32>>> {
+            let name = name(part);
+            weights.has(&name).then(|| Ok(weights.read(&name)?.floats())).transpose()
+        };
+        let (query_norm, key_norm) = (optional("attn_q_norm.weight")?, optional("attn_k_norm.weight")?);
+        let epsilon = weights.shape().epsilon as f32;
         Ok(Self {
-            attention_norm: file.floats(&name("attn_norm"))?,
-            query: Linear::load(file, &name("attn_q"))?,
-            key: Linear::load(file, &name("attn_k"))?,
-            value: Linear::load(file, &name("attn_v"))?,
-            attention_output: Linear::load(file, &name("attn_output"))?,
-            feed_forward_norm: file.floats(&name("ffn_norm"))?,
-            gate: Linear::load(file, &name("ffn_gate"))?,
-            up: Linear::load(file, &name("ffn_up"))?,
-            down: Linear::load(file, &name("ffn_down"))?,
+            index,
+            epsilon,
+            attention_norm,
+            query,
+            key,
+            value,
+            query_norm,
+            key_norm,
+            attention_output,
+            feed_forward_norm,
+            gate,
+            up,
+            down,
         })
     }
 
-    /// `(rows, hidden)` to the same.
-    pub(super) fn forward(
-        &self,
-        shape: &Shape,
-        index: usize,
-        hidden: &Tensor,
-        positions: &Positions,
-        sequences: &mut [Sequence],
-    ) -> Result<Tensor> {
-        let epsilon = shape.epsilon as f32;
-        let normed = rms_norm(hidden, &self.attention_norm, epsilon)?;
-        let attended = self.attend(shape, index, &normed, positions, sequences)?;
-        let hidden = (hidden + self.attention_output.forward(&attended)?)?;
-        let normed = rms_norm(&hidden, &self.feed_forward_norm, epsilon)?;
-        let gate = candle_nn::Activation::Silu.forward(&self.gate.forward(&normed)?)?;
-        let inner = (gate * self.up.forward(&normed)?)?;
-        Ok((hidden + self.down.forward(&inner)?)?)
+    /// Of memory.
+    pub(super) fn bytes(&self) -> usize {
+        let all = [&self.query, &self.key, &self.value, &self.attention_output, &self.gate, &self.up, &self.down];
+        all.iter().map(|projection| projection.matrix.bytes()).sum()
     }
 
-    fn attend(
+    /// Queries, keys and values of `hidden`, `(rows, hidden)`, turned to their positions.
+    pub(super) fn before_attention(
         &self,
         shape: &Shape,
-        index: usize,
-        rows: &Tensor,
-        positions: &Positions,
-        sequences: &mut [Sequence],
-    ) -> Result<Tensor> {
-        let queries = split_heads(&self.query.forward(rows)?, shape.heads)?;
-        let keys = split_heads(&self.key.forward(rows)?, shape.key_heads)?;
-        let values = split_heads(&self.value.forward(rows)?, shape.key_heads)?;
-        // The file's queries and keys are permuted for rotation of neighbouring pairs.
-        let rotate = |heads: &Tensor| -> Result<Tensor> {
-            let rotated = rope_i(&heads.unsqueeze(0)?.contiguous()?, &positions.cosines, &positions.sines)?;
-            Ok(rotated.squeeze(0)?)
+        hands: Hands,
+        hidden: &[f32],
+        rotations: &Rotations,
+        adapted: Adapted,
+    ) -> Projected {
+        let normed = rms_norm(hidden, &self.attention_norm, self.epsilon);
+        let parts = [(&self.query, Part::Query), (&self.key, Part::Key), (&self.value, Part::Value)];
+        let mut projected = self.project(hands, &parts, normed, adapted).into_iter();
+        let mut next = || projected.next().unwrap_or_default();
+        let (mut queries, mut keys, values) = (next(), next(), next());
+        for (rows, norm) in [(&mut queries, &self.query_norm), (&mut keys, &self.key_norm)] {
+            if let Some(norm) = norm {
+                *rows = rms_norm(rows, norm, self.epsilon);
+            }
+        }
+        rotations.turn(&mut queries, shape.heads, shape.head_size);
+        rotations.turn(&mut keys, shape.key_heads, shape.head_size);
+        Projected { queries, keys, values }
+    }
+
+    /// `hidden` of the layer's output; `attended` is `(rows, heads × size)`.
+    pub(super) fn after_attention(
+        &self,
+        hands: Hands,
+        mut hidden: Vec<f32>,
+        attended: Vec<f32>,
+        adapted: Adapted,
+    ) -> Vec<f32> {
+        let one = |part: (&Projection, Part), inputs: Vec<f32>| {
+            self.project(hands, &[part], inputs, adapted).pop().unwrap_or_default()
         };
-        let (queries, keys) = (rotate(&queries)?, rotate(&keys)?);
-        let mut attended = Vec::with_capacity(sequences.len());
-        let mut start = 0;
-        for (sequence, mask) in sequences.iter_mut().zip(&positions.masks) {
-            let new = sequence.tokens.len();
-            let own = |heads: &Tensor| heads.narrow(1, start, new);
-            let (keys, values) = sequence.cache.extend(index, &own(&keys)?, &own(&values)?)?;
-            attended.push(attend_one(shape, &own(&queries)?, &keys, &values, mask.as_ref())?);
-            start += new;
-        }
-        Ok(Tensor::cat(&attended, 0)?)
+        compute::add(&mut hidden, &one((&self.attention_output, Part::AttentionOutput), attended));
+        let normed = rms_norm(&hidden, &self.feed_forward_norm, self.epsilon);
+        let parts = [(&self.gate, Part::Gate), (&self.up, Part::Up)];
+        let mut inner = self.project(hands, &parts, normed, adapted);
+        let up = inner.pop().unwrap_or_default();
+        let mut gate = inner.pop().unwrap_or_default();
+        compute::gated(&mut gate, &up);
+        compute::add(&mut hidden, &one((&self.down, Part::Down), gate));
+        hidden
     }
-}
 
-/// `(rows, heads × size)` to `(heads, rows, size)`.
-fn split_heads(rows: &Tensor, heads: usize) -> Result<Tensor> {
-    let (count, width) = rows.dims2()?;
-    Ok(rows.reshape((count, heads, width / heads))?.transpose(0, 1)?)
-}
-
-/// Queries `(heads, new, size)`, keys and values `(key heads, all, size)`, to `(new, heads × size)`.
-fn attend_one(
-    shape: &Shape,
-    queries: &Tensor,
-    keys: &Tensor,
-    values: &Tensor,
-    mask: Option<&Tensor>,
-) -> Result<Tensor> {
-    let (heads, new, size) = queries.dims3()?;
-    let (key_heads, all, group) = (shape.key_heads, keys.dim(1)?, heads / shape.key_heads);
-    // The query heads that share a key head are one matrix, so keys are never repeated.
-    let queries = queries.contiguous()?.reshape((key_heads, group * new, size))?;
-    let scores = (queries.matmul(&keys.transpose(1, 2)?)? / (size as f64).sqrt())?;
-    let scores = match mask {
-        Some(mask) => {
-            scores.reshape((key_heads, group, new, all))?.broadcast_add(mask)?.reshape((key_heads, group * new, all))?
-        }
-        None => scores,
-    };
-    let weights = softmax_last_dim(&scores)?;
-    let attended = weights.matmul(values)?.reshape((heads, new, size))?;
-    Ok(attended.transpose(0, 1)?.contiguous()?.flatten_from(D::Minus2)?)
+    fn project(&self, hands: Hands, parts: &[(&Projection, Part)], rows: Vec<f32>, adapted: Adapted) -> Vec<Vec<f32>> {
+        let width = parts.first().map_or(1, |(projection, _)| projection.matrix.inputs());
+        let bytes = parts.iter().any(|(projection, _)| projection.matrix.takes_bytes());
+        project(hands, self.index, parts, &Inputs::new(rows, width, bytes), adapted)
+    }
 }

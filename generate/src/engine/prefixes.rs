@@ -1,0 +1,68 @@
+//! Beginnings of prompts that were read before: instructions and passages repeat from question to question.
+
+use crate::llama::{Cache, pages_of};
+
+/// Texts remembered; the one not used for longest goes first.
+const MOST: usize = 32;
+/// Shorter beginnings are read again in less time than it takes to look for them.
+const LEAST_TOKENS: usize = 8;
+
+#[derive(Default)]
+pub(super) struct Prefixes {
+    /// The last used at the end.
+    entries: Vec<Entry>,
+}
+
+struct Entry {
+    tokens: Vec<u32>,
+    cache: Cache,
+}
+
+impl Prefixes {
+    /// The cache of the longest known beginning of `prompt`, without its last token: something must be read to
+    /// know what comes next.
+    pub(super) fn longest(&mut self, prompt: &[u32]) -> Option<Cache> {
+        let most = prompt.len().saturating_sub(1);
+        let common = |entry: &Entry| entry.tokens.iter().zip(&prompt[..most]).take_while(|(a, b)| a == b).count();
+        let (index, tokens) = self.entries.iter().map(common).enumerate().max_by_key(|(_, tokens)| *tokens)?;
+        if tokens < LEAST_TOKENS {
+            return None;
+        }
+        let entry = self.entries.remove(index);
+        let mut cache = entry.cache.clone();
+        self.entries.push(entry);
+        cache.truncate(tokens);
+        Some(cache)
+    }
+
+    /// `tokens` are those of `cache`. What the new text begins with needs no entry of its own.
+    pub(super) fn remember(&mut self, tokens: Vec<u32>, cache: Cache) {
+        if tokens.len() < LEAST_TOKENS || self.entries.iter().any(|entry| entry.tokens.starts_with(&tokens)) {
+            return;
+        }
+        self.entries.retain(|entry| !tokens.starts_with(&entry.tokens));
+        self.entries.push(Entry { tokens, cache });
+        if self.entries.len() > MOST {
+            self.forget_oldest();
+        }
+    }
+
+    /// False where there is none.
+    pub(super) fn forget_oldest(&mut self) -> bool {
+        let any = !self.entries.is_empty();
+        if any {
+            self.entries.remove(0);
+        }
+        any
+    }
+
+    #[cfg(test)]
+    pub(super) fn caches(&self) -> impl Iterator<Item = &Cache> {
+        self.entries.iter().map(|entry| &entry.cache)
+    }
+
+    /// An upper bound: shared ones count for each.
+    pub(super) fn pages(&self) -> usize {
+        self.entries.iter().map(|entry| pages_of(entry.tokens.len())).sum()
+    }
+}
