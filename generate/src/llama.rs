@@ -22,7 +22,7 @@ use self::layer::{Layer, Positions};
 use self::linear::Linear;
 pub(crate) use self::shape::Shape;
 use crate::error::Result;
-use crate::gguf::Gguf;
+use crate::weights::Gguf;
 
 pub(crate) struct Llama {
     shape: Shape,

@@ -10,10 +10,10 @@ use tokio::sync::mpsc;
 use super::complete::{self, Piece};
 use super::{CompleteRequest, GeneratorOptions, ScoreRequest};
 use crate::error::{GenerateError, Result};
-use crate::gguf::Gguf;
 use crate::llama::{Cache, Llama, Sequence, Wanted};
 use crate::template::ChatTemplate;
 use crate::tokens::Tokens;
+use crate::weights::{Gguf, Weights};
 
 /// Rows computed at once: bounds memory, and how long a cancelled job goes on.
 const BATCH_ROWS: usize = 512;
@@ -32,8 +32,9 @@ impl Model {
     pub(super) fn open(path: &Path, options: GeneratorOptions) -> Result<Self> {
         let mut file = Gguf::open(path)?;
         let llama = Llama::load(&mut file)?;
-        let tokens = Tokens::load(&file)?;
-        let template = ChatTemplate::load(&file, &tokens)?;
+        let weights = Weights::open(path)?;
+        let tokens = Tokens::load(&weights)?;
+        let template = ChatTemplate::load(&weights, &tokens)?;
         let cores = ThreadPoolBuilder::new()
             .num_threads(options.threads.max(1))
             .thread_name(|index| format!("generator-{index}"));

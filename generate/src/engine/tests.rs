@@ -5,9 +5,9 @@ use std::time::Duration;
 use candle_core::quantized::gguf_file::Value;
 
 use super::*;
-use crate::gguf::Gguf;
 use crate::llama::{Llama, Sequence, Wanted};
 use crate::tiny::{self, Tiny};
+use crate::weights::Gguf;
 
 fn open(tiny: &Tiny) -> Generator {
     let options = GeneratorOptions { threads: 2, queue_capacity: 1, context_tokens: 256 };

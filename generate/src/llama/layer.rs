@@ -7,7 +7,7 @@ use candle_nn::rotary_emb::rope_i;
 use super::linear::Linear;
 use super::{Sequence, Shape};
 use crate::error::Result;
-use crate::gguf::Gguf;
+use crate::weights::Gguf;
 
 /// Rotations and masks of a batch, shared by all layers.
 pub(super) struct Positions {

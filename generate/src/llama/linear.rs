@@ -4,7 +4,7 @@ use candle_core::{Device, Tensor};
 
 use super::eight_bit::EightBit;
 use crate::error::Result;
-use crate::gguf::Gguf;
+use crate::weights::Gguf;
 
 pub(super) enum Linear {
     /// `(inputs, outputs)`, as exact as the file.

@@ -1,7 +1,7 @@
 //! Metadata becomes the sizes of a model, checked against each other and against the tensors.
 
 use crate::error::{GenerateError, Result};
-use crate::gguf::Gguf;
+use crate::weights::Gguf;
 
 /// Sizes far above any model: a damaged number is refused instead of multiplied.
 const MOST: usize = 1 << 24;
