@@ -17,7 +17,7 @@ use minijinja::{Environment, Value, context};
 use serde_json::Value as Json;
 
 use crate::error::{GenerateError, Result};
-use crate::tokens::{Special, Tokens};
+use crate::tokens::{Special, Tokens, without_marks};
 use crate::weights::{Folder, Gguf, Source, Weights, read_json_if_there};
 
 /// For models that carry none: the format that most small models share.
@@ -128,7 +128,7 @@ impl ChatTemplate {
     }
 
     fn guard(&self, text: &str) -> String {
-        self.special.guard(&markers::defuse(text, &self.markers))
+        self.special.guard(&markers::defuse(&without_marks(text), &self.markers))
     }
 
     fn value(&self, message: &Message) -> Result<Value> {
@@ -151,7 +151,7 @@ impl ChatTemplate {
     }
 }
 
-/// OpenAI's interface sends the arguments as a text of JSON, templates expect them as an object.
+/// Clients of `/v1/chat/completions` send the arguments as a text of JSON, templates expect them as an object.
 fn with_arguments(call: &Json) -> Json {
     let mut call = call.clone();
     if let Some(arguments) = call.pointer_mut("/function/arguments")

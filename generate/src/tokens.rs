@@ -23,8 +23,8 @@ use tokenizers::Tokenizer;
 pub(crate) use self::bytes::byte_stand_ins;
 pub(crate) use self::detokenizer::Detokenizer;
 use self::sentence_pieces::SentencePieces;
-pub(crate) use self::special::Special;
 use self::special::{Entry, Piece};
+pub(crate) use self::special::{Special, without_marks};
 use crate::error::{GenerateError, Result};
 use crate::weights::{Source, Weights};
 
@@ -54,7 +54,7 @@ enum Encoder {
         first: Box<Tokenizer>,
         later: Option<Box<Tokenizer>>,
     },
-    Pieces(SentencePieces),
+    Pieces(Box<SentencePieces>),
 }
 
 impl Encoder {

@@ -22,11 +22,11 @@ mod tests;
 use std::path::Path;
 
 pub(crate) use self::gguf::Gguf;
-#[cfg_attr(not(test), expect(unused_imports, reason = "for the compute engine"))]
+#[allow(unused_imports, reason = "for the compute engine")]
 pub(crate) use self::rope::{Pairing, Rope};
 pub(crate) use self::safetensors::{Folder, read_json, read_json_if_there};
 pub(crate) use self::shape::Shape;
-#[cfg_attr(not(test), expect(unused_imports, reason = "for the compute engine"))]
+#[allow(unused_imports, reason = "for the compute engine")]
 pub(crate) use self::stored::{Kind, Stored};
 use self::tensors::Tensors;
 use crate::error::Result;

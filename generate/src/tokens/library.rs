@@ -10,7 +10,7 @@ use tokenizers::Tokenizer;
 
 use super::bytes::{byte_of_name, bytes_of};
 use super::sentence_pieces::SPACE;
-use super::special::Entry;
+use super::special::{Entry, Strips};
 use super::{Encoder, Parts};
 use crate::error::{GenerateError, Result};
 use crate::weights::{read_json, read_json_if_there};
@@ -82,8 +82,7 @@ fn special(path: &Path, json: &Object) -> Result<Vec<Entry>> {
             text: text.to_owned(),
             token: number as u32,
             is_control: is("special"),
-            strips_left: is("lstrip"),
-            strips_right: is("rstrip"),
+            strips: Strips { left: is("lstrip"), right: is("rstrip") },
             is_word: is("single_word"),
         })
     });
@@ -120,13 +119,13 @@ fn bytes(json: &Object, texts: &[String], special: &[Entry]) -> Vec<Vec<u8>> {
     let falls_back = json.get("model").and_then(|model| model.get("byte_fallback")).and_then(Value::as_bool);
     let has_spaces = [json.get("decoder"), json.get("pre_tokenizer")].into_iter().flatten().any(names_metaspace);
     let is_pieces = falls_back == Some(true) || has_spaces;
-    let mut bytes = texts.iter().map(|text| {
+    let ordinary = texts.iter().map(|text| {
         if !is_pieces {
             return bytes_of(text);
         }
         byte_of_name(text).map_or_else(|| text.replace(SPACE, " ").into_bytes(), |byte| vec![byte])
     });
-    let mut bytes = bytes.by_ref().collect::<Vec<_>>();
+    let mut bytes = ordinary.collect::<Vec<_>>();
     for entry in special {
         bytes[entry.token as usize] = if entry.is_control { Vec::new() } else { entry.text.clone().into_bytes() };
     }

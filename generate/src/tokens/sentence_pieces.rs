@@ -1,5 +1,5 @@
-//! SentencePiece's BPE: no words are cut beforehand, the pair with the best score is joined first, and what the
-//! vocabulary cannot spell becomes bytes. Source: SentencePiece's `bpe_model.cc`; the space before a text and
+//! The BPE of `SentencePiece`: no words are cut beforehand, the pair with the best score is joined first, and what the
+//! vocabulary cannot spell becomes bytes. Source: its `bpe_model.cc`; the space before a text and
 //! after a special token as in llama.cpp's `llama-vocab.cpp`.
 
 use std::collections::{BinaryHeap, HashMap, HashSet};

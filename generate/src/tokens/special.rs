@@ -12,14 +12,20 @@ use std::collections::HashMap;
 /// A noncharacter: never in a text that is meant for interchange.
 pub(super) const MARK: char = '\u{FDD0}';
 
+/// On which sides of a token.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Strips {
+    pub(super) left: bool,
+    pub(super) right: bool,
+}
+
 #[derive(Debug, Clone, Default)]
 pub(super) struct Entry {
     pub(super) text: String,
     pub(super) token: u32,
     pub(super) is_control: bool,
-    /// Takes the white space before or after it along.
-    pub(super) strips_left: bool,
-    pub(super) strips_right: bool,
+    /// Takes white space along.
+    pub(super) strips: Strips,
     /// Only between what is no letter or digit.
     pub(super) is_word: bool,
 }
@@ -97,7 +103,7 @@ impl Special {
                 at += char.len_utf8();
                 continue;
             };
-            if entry.strips_left {
+            if entry.strips.left {
                 plain.truncate(plain.trim_end().len());
             }
             if !plain.is_empty() {
@@ -105,7 +111,7 @@ impl Special {
             }
             pieces.push(Piece::Token(entry.token));
             at += entry.text.len();
-            if entry.strips_right {
+            if entry.strips.right {
                 at += text[at..].len() - text[at..].trim_start().len();
             }
         }
@@ -117,8 +123,10 @@ impl Special {
 
     /// The text of somebody else, to stand within ours: nothing that begins in it is a special token.
     pub(crate) fn guard(&self, text: &str) -> String {
+        // First of all: a mark of theirs would hide what it stands in.
+        let text = without_marks(text);
         let mut guarded = String::with_capacity(text.len());
-        for (at, char) in text.char_indices().filter(|(_, char)| *char != MARK) {
+        for (at, char) in text.char_indices() {
             let rest = &text[at..];
             // What begins at the end could be completed by what follows.
             let begins = |entry: &Entry| rest.starts_with(&entry.text) || entry.text.starts_with(rest);
@@ -129,6 +137,11 @@ impl Special {
         }
         guarded
     }
+}
+
+/// Text of others may not hold what means something in ours.
+pub(crate) fn without_marks(text: &str) -> String {
+    text.replace(MARK, "")
 }
 
 #[cfg(test)]
@@ -151,8 +164,7 @@ mod tests {
                 text: "<mask>".into(),
                 token: 8,
                 is_control: true,
-                strips_left: true,
-                strips_right: true,
+                strips: Strips { left: true, right: true },
                 ..Entry::default()
             },
             Entry { text: "<|im_start|>x".into(), token: 9, is_control: true, ..Entry::default() },

@@ -1,5 +1,5 @@
-//! The vocabulary that a GGUF file carries: bytes that are joined within words (`gpt2`), or SentencePiece
-//! (`llama`). Keys: <https://github.com/ggml-org/ggml/blob/master/docs/gguf.md#ggml>
+//! The vocabulary that a GGUF file carries: bytes that are joined within words (`gpt2`), or
+//! `SentencePiece` (`llama`). Keys: <https://github.com/ggml-org/ggml/blob/master/docs/gguf.md#ggml>
 
 use std::collections::{HashMap, HashSet};
 
@@ -49,7 +49,7 @@ pub(super) fn parts(file: &Gguf) -> Result<Parts> {
     let key = "tokenizer.ggml.add_bos_token";
     let adds_begin = if file.has(key) { file.truth(key)? } else { adds_begin };
     let token = |end: &str| token(file, end, texts.len());
-    // SentencePiece's own numbers, for files that name none.
+    // Its own numbers, for files that name none.
     let default = |token: u32| (!is_bytes && (token as usize) < texts.len()).then_some(token);
     Ok(Parts {
         encoder,
@@ -144,5 +144,5 @@ fn sentence_pieces(file: &Gguf, texts: &[&str], kinds: &[i64]) -> Result<Encoder
         }
     }
     let unknown = kinds.iter().position(|kind| *kind == UNKNOWN).map(|token| token as u32);
-    Ok(Encoder::Pieces(SentencePieces { pieces, unused, bytes, unknown, adds_space }))
+    Ok(Encoder::Pieces(Box::new(SentencePieces { pieces, unused, bytes, unknown, adds_space })))
 }

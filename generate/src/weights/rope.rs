@@ -17,7 +17,7 @@ pub(crate) struct Rope {
     pub(crate) pairing: Pairing,
     /// Radians per position, one per pair. Scaling and the file's own factors are applied.
     pub(crate) frequencies: Vec<f32>,
-    /// Multiplied onto cosine and sine; 1 but for YaRN.
+    /// Multiplied onto cosine and sine; 1 but for `Scaling::Yarn`.
     pub(crate) magnitude: f32,
 }
 
