@@ -3,6 +3,7 @@
 
 mod import;
 mod origin;
+mod unknown;
 mod verified;
 
 #[cfg(test)]
@@ -30,7 +31,8 @@ pub struct ModelStore {
 #[derive(Debug, Clone)]
 pub struct ModelFiles {
     pub directory: PathBuf,
-    /// Absolute or relative as `directory` is.
+    /// Absolute or relative as `directory` is. The folder itself where the weights are in several safetensors
+    /// files; the first file of a split GGUF model.
     pub weights: PathBuf,
     pub passport: Passport,
 }
@@ -135,7 +137,9 @@ impl ModelStore {
             verified.check(&path, file, check)?;
         }
         verified.save(&directory);
-        Ok(ModelFiles { weights: directory.join(&record.weights), directory, passport: record.passport })
+        let is_sharded = record.weights == unknown::INDEX;
+        let weights = if is_sharded { directory.clone() } else { directory.join(&record.weights) };
+        Ok(ModelFiles { weights, directory, passport: record.passport })
     }
 
     fn state(&self, record: &Record) -> ModelState {

@@ -27,7 +27,7 @@ pub(crate) async fn write(
     let budget = generator.context_tokens().saturating_sub(room + 64);
     let tokens = generator.tokens();
     let messages = prompt::messages(&request.question, &request.passages, tokens, budget);
-    let prompt = tokens.encode(&generator.template().render(&messages)?, true)?;
+    let prompt = tokens.encode(&generator.template().render(&messages, None)?, true)?;
     writing.usage.prompt_tokens += prompt.len();
     let sampling = request.sampling.clone();
     let mut pieces = generator.complete(CompleteRequest { prompt, sampling, ..CompleteRequest::default() })?;

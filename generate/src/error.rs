@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use terroir_embed::EmbedError;
 
-/// Transient: `Busy`. The caller's: `PromptTooLong`, `Sampling`. The operator's: `Damaged`, `Memory`,
-/// `Architecture`, `Template`, `Io`. Ours: `Closed`, `Crashed`, `Inference`.
+/// Transient: `Busy`. The caller's: `PromptTooLong`, `Sampling`, `Conversation`. The operator's:
+/// `Damaged`, `Architecture`, `Unreadable`, `Template`, `Memory`, `Io`. Ours: `Closed`, `Crashed`, `Inference`.
 #[derive(Debug, thiserror::Error)]
 pub enum GenerateError {
     #[error("the generating model's queue is full; try again in a moment")]
@@ -23,8 +23,17 @@ pub enum GenerateError {
         part: String,
         reason: String,
     },
-    #[error("{} has the architecture `{architecture}`; only `llama` can be read: choose another model with `terroir models list`", file.display())]
+    #[error("{} has the architecture `{architecture}`; only `llama`, `mistral`, `qwen2` and `qwen3` can be read: choose another model with `terroir models list`", file.display())]
     Architecture { file: PathBuf, architecture: String },
+    #[error("{} is a model that would be computed wrongly: {part} {reason}; choose another one with `terroir models list`", file.display())]
+    Unreadable {
+        file: PathBuf,
+        /// The tensor or metadata key.
+        part: String,
+        reason: String,
+    },
+    #[error("the model's chat template refuses these messages: {reason}; send them as the model expects them")]
+    Conversation { reason: String },
     #[error("the model's chat template cannot be used: {reason}; import a model with a valid one")]
     Template { reason: String },
     #[error("the prompt has {tokens} tokens, the model takes {limit_tokens}; ask with fewer or shorter passages")]

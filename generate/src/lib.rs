@@ -1,7 +1,7 @@
 //! Question and passages become an answer in which every statement carries a verified quote.
 //!
 //! ```text
-//! ModelFiles ─ Gguf ─▶ Llama, Tokens, ChatTemplate ─ Generator (one thread, bounded queue)
+//! ModelFiles ─ Weights ─▶ Llama, Tokens, ChatTemplate ─ Generator (one thread, bounded queue)
 //! question + passages ─ Answerer ─▶ select | compose ─▶ verify ─▶ AnswerEvent…
 //! ```
 //!
@@ -18,7 +18,6 @@ mod engine;
 mod error;
 mod event;
 mod evidence;
-mod gguf;
 mod llama;
 mod prompt;
 mod sampling;

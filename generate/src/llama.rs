@@ -13,7 +13,6 @@ mod cache;
 mod forward;
 mod layer;
 mod projection;
-mod shape;
 
 use std::sync::Arc;
 
@@ -21,7 +20,6 @@ pub(crate) use self::adapter::Adapter;
 pub(crate) use self::cache::Cache;
 use self::layer::Layer;
 use self::projection::Hands;
-pub(crate) use self::shape::Shape as OldShape;
 use crate::compute::{Heads, Inputs, Matrix, PAGE_TOKENS, Team, multiply_all, rms_norm};
 use crate::error::Result;
 use crate::weights::{Shape, Weights};

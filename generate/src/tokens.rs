@@ -1,90 +1,185 @@
-//! Text becomes tokens and back, with the tokenizer that the GGUF file carries (byte-level BPE).
+//! Text becomes tokens and back, with the vocabulary that the model carries.
+//!
+//! ```text
+//! text ─ Special ─▶ special tokens, and plain text between them ─ Encoder ─▶ tokens
+//! ```
+//! Special tokens are found only in text that is ours, and plain text never becomes one: see [`special`].
 
-use tokenizers::models::bpe::{BPE, Vocab};
-use tokenizers::pre_tokenizers::byte_level::ByteLevel;
-use tokenizers::pre_tokenizers::digits::Digits;
-use tokenizers::pre_tokenizers::sequence::Sequence;
-use tokenizers::{AddedToken, PreTokenizerWrapper, Tokenizer};
+mod bytes;
+mod detokenizer;
+mod library;
+mod sentence_pieces;
+mod special;
+#[cfg(test)]
+mod tests;
+mod vocabulary;
+mod words;
 
+use std::sync::Arc;
+
+use tokenizers::Tokenizer;
+
+#[cfg(test)]
+pub(crate) use self::bytes::byte_stand_ins;
+pub(crate) use self::detokenizer::Detokenizer;
+use self::sentence_pieces::SentencePieces;
+use self::special::{Entry, Piece};
+pub(crate) use self::special::{Special, without_marks};
 use crate::error::{GenerateError, Result};
-use crate::gguf::Gguf;
+use crate::weights::{Source, Weights};
 
-/// `tokenizer.ggml.token_type`: control and user-defined tokens are found in the text as a whole.
-const CONTROL: i64 = 3;
-const USER_DEFINED: i64 = 4;
+/// Chat models end a turn with a token of its own that the metadata need not name.
+const ENDS: [&str; 8] =
+    ["<|im_end|>", "<|eot_id|>", "<|eom_id|>", "<|endoftext|>", "<|end_of_text|>", "<|end|>", "<end_of_turn>", "</s>"];
 
+#[derive(Debug)]
 pub(crate) struct Tokens {
-    tokenizer: Tokenizer,
+    encoder: Encoder,
+    special: Arc<Special>,
     /// Bytes of every token; empty for control tokens.
     bytes: Vec<Vec<u8>>,
+    is_control: Vec<bool>,
     begin: Option<u32>,
+    adds_begin: bool,
     end: Vec<u32>,
     begin_text: String,
     end_text: String,
 }
 
+/// Plain text to tokens.
+#[derive(Debug)]
+enum Encoder {
+    /// `later` where text that is not at the very beginning is cut differently.
+    Library {
+        first: Box<Tokenizer>,
+        later: Option<Box<Tokenizer>>,
+    },
+    Pieces(Box<SentencePieces>),
+}
+
+impl Encoder {
+    fn encode(&self, text: &str, is_first: bool) -> Result<Vec<u32>> {
+        match self {
+            Self::Pieces(pieces) => Ok(pieces.encode(text)),
+            Self::Library { first, later } => {
+                let tokenizer = later.as_ref().filter(|_| !is_first).unwrap_or(first);
+                let encoding = tokenizer.encode_fast(text, false);
+                let encoding = encoding.map_err(|error| GenerateError::Inference { reason: error.to_string() })?;
+                Ok(encoding.get_ids().to_vec())
+            }
+        }
+    }
+}
+
+/// What the files of a model say, whatever their format.
+struct Parts {
+    encoder: Encoder,
+    special: Vec<Entry>,
+    bytes: Vec<Vec<u8>>,
+    begin: Option<u32>,
+    adds_begin: bool,
+    end: Option<u32>,
+    more_ends: Vec<u32>,
+    /// By token.
+    texts: Vec<String>,
+}
+
 impl Tokens {
-    pub(crate) fn load(file: &Gguf) -> Result<Self> {
-        let model = file.text("tokenizer.ggml.model")?;
-        if model != "gpt2" {
-            return Err(file.damaged("tokenizer.ggml.model", format!("only `gpt2` can be read, this is `{model}`")));
-        }
-        let texts = file.texts("tokenizer.ggml.tokens")?;
-        let types = file.counts("tokenizer.ggml.token_type")?;
-        if types.len() != texts.len() {
-            return Err(file.damaged("tokenizer.ggml.token_type", "has not one entry per token"));
-        }
-        let tokenizer = build(file, &texts, &types)?;
-        let bytes = texts.iter().zip(&types).map(|(text, kind)| match *kind {
-            CONTROL => Vec::new(),
-            USER_DEFINED => text.as_bytes().to_vec(),
-            _ => bytes_of(text),
-        });
-        let bytes = bytes.collect();
-        let special = |key: &str| -> Result<Option<u32>> {
-            if !file.has(key) {
-                return Ok(None);
+    pub(crate) fn load(weights: &Weights) -> Result<Self> {
+        let parts = match weights.source() {
+            Source::Gguf(file) => vocabulary::parts(file)?,
+            Source::Folder(folder) => {
+                let parts = library::parts(&folder.directory)?;
+                let (size, known) = (parts.texts.len(), weights.shape().vocabulary);
+                if size > known {
+                    let reason = format!("has {size} tokens, but the weights know {known}");
+                    let file = folder.directory.join("tokenizer.json");
+                    return Err(GenerateError::Damaged { file, part: "model.vocab".into(), reason });
+                }
+                parts
             }
-            let token = file.count(key)?;
-            if token >= texts.len() {
-                return Err(file.damaged(key, format!("{token} is not in the vocabulary")));
-            }
-            Ok(Some(token as u32))
         };
-        let (begin, end) = (special("tokenizer.ggml.bos_token_id")?, special("tokenizer.ggml.eos_token_id")?);
-        let text_of = |token: Option<u32>| token.map_or("", |token| texts[token as usize]).to_owned();
-        // Chat models end a turn with a token of its own that the metadata need not name.
-        let ends = ["<|im_end|>", "<|eot_id|>", "<|endoftext|>", "<|end_of_text|>"];
-        let ends = ends.iter().filter_map(|text| tokenizer.token_to_id(text));
-        Ok(Self {
-            begin_text: text_of(begin),
-            end_text: text_of(end),
-            end: end.into_iter().chain(ends).collect(),
-            tokenizer,
-            bytes,
-            begin,
-        })
+        Ok(Self::new(parts))
     }
 
-    /// Tokens of the text. Control tokens are recognised only where the text is ours: `trusted`.
-    pub(crate) fn encode(&self, text: &str, trusted: bool) -> Result<Vec<u32>> {
-        let inference = |error: tokenizers::Error| GenerateError::Inference { reason: error.to_string() };
-        if trusted {
-            let encoding = self.tokenizer.encode_fast(text, false).map_err(inference)?;
-            return Ok(encoding.get_ids().to_vec());
+    fn new(parts: Parts) -> Self {
+        let mut is_control = vec![false; parts.texts.len()];
+        for entry in parts.special.iter().filter(|entry| entry.is_control) {
+            is_control[entry.token as usize] = true;
         }
-        let defused = defuse(text);
-        let encoding = self.tokenizer.encode_fast(defused.as_str(), false).map_err(inference)?;
-        Ok(encoding.get_ids().to_vec())
+        let text_of = |token: Option<u32>| token.and_then(|token| parts.texts.get(token as usize).cloned());
+        let ends = parts.texts.iter().enumerate().filter(|(_, text)| ENDS.contains(&text.as_str()));
+        let ends = ends.map(|(token, _)| token as u32);
+        Self {
+            begin_text: text_of(parts.begin).unwrap_or_default(),
+            end_text: text_of(parts.end).unwrap_or_default(),
+            end: parts.end.into_iter().chain(parts.more_ends).chain(ends).collect(),
+            encoder: parts.encoder,
+            special: Arc::new(Special::new(parts.special)),
+            bytes: parts.bytes,
+            is_control,
+            begin: parts.begin,
+            adds_begin: parts.adds_begin && parts.begin.is_some(),
+        }
+    }
+
+    /// Tokens of the text. Special tokens are recognised only where the text is ours: `trusted`. Foreign text
+    /// within ours must have gone through [`Special::guard`], as a chat template sends it.
+    pub(crate) fn encode(&self, text: &str, trusted: bool) -> Result<Vec<u32>> {
+        let mut tokens = Vec::new();
+        for piece in self.special.split(text, trusted) {
+            match piece {
+                Piece::Token(token) => tokens.push(token),
+                Piece::Plain(text) => self.encode_plain(&text, tokens.is_empty(), &mut tokens)?,
+            }
+        }
+        Ok(tokens)
+    }
+
+    /// Never a control token, even where a vocabulary can spell one: the text is cut until it cannot.
+    fn encode_plain(&self, text: &str, is_first: bool, tokens: &mut Vec<u32>) -> Result<()> {
+        let encoded = self.encoder.encode(text, is_first)?;
+        if !encoded.iter().any(|token| self.is_control(*token)) {
+            tokens.extend(encoded);
+            return Ok(());
+        }
+        let characters = text.chars().count();
+        let Some((middle, _)) = text.char_indices().nth(characters / 2).filter(|_| characters > 1) else {
+            return Ok(());
+        };
+        self.encode_plain(&text[..middle], is_first, tokens)?;
+        self.encode_plain(&text[middle..], false, tokens)
     }
 
     pub(crate) fn count(&self, text: &str) -> usize {
         self.encode(text, false).map_or(0, |tokens| tokens.len())
     }
 
+    /// In the vocabulary. The weights may have rows for more.
+    #[cfg_attr(not(test), expect(dead_code, reason = "for the engine, which masks the rest"))]
+    pub(crate) fn size(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// A token that is not written, such as the end of a turn.
+    pub(crate) fn is_control(&self, token: u32) -> bool {
+        self.is_control.get(token as usize).copied().unwrap_or(false)
+    }
+
+    /// For text of others that is put within ours.
+    pub(crate) fn special(&self) -> Arc<Special> {
+        Arc::clone(&self.special)
+    }
+
     /// The token that every text of this model begins with, if it has one.
     pub(crate) fn begin(&self) -> Option<u32> {
         self.begin
+    }
+
+    /// Whether a text without a chat template begins with [`Tokens::begin`]; templates write it themselves.
+    #[cfg_attr(not(test), expect(dead_code, reason = "for prompts without a template"))]
+    pub(crate) fn adds_begin(&self) -> bool {
+        self.adds_begin
     }
 
     pub(crate) fn begin_text(&self) -> &str {
@@ -102,128 +197,5 @@ impl Tokens {
     /// Bytes that the token stands for; not always whole characters.
     pub(crate) fn bytes(&self, token: u32) -> &[u8] {
         self.bytes.get(token as usize).map_or(&[], Vec::as_slice)
-    }
-}
-
-/// Text of documents and questions with every `<|` broken up, so that no control token is in it.
-pub(crate) fn defuse(text: &str) -> String {
-    text.replace("<|", "< |")
-}
-
-fn build(file: &Gguf, texts: &[&str], types: &[i64]) -> Result<Tokenizer> {
-    let key = "tokenizer.ggml.merges";
-    let merges = file.texts(key)?.into_iter().map(|merge| {
-        let (left, right) = merge.split_once(' ').ok_or_else(|| file.damaged(key, "an entry is not a pair"))?;
-        Ok((left.to_owned(), right.to_owned()))
-    });
-    let merges = merges.collect::<Result<Vec<_>>>()?;
-    let vocabulary = texts.iter().enumerate().map(|(token, text)| ((*text).to_owned(), token as u32));
-    let model = BPE::builder().vocab_and_merges(vocabulary.collect::<Vocab>(), merges).build();
-    let mut tokenizer = Tokenizer::new(model.map_err(|error| file.damaged(key, error.to_string()))?);
-    let words = PreTokenizerWrapper::ByteLevel(ByteLevel::new(false, false, true));
-    let name = if file.has("tokenizer.ggml.pre") { file.text("tokenizer.ggml.pre")? } else { "gpt-2" };
-    let pieces = match name {
-        "gpt-2" | "default" => words,
-        "smollm" | "starcoder" | "refact" | "command-r" => {
-            PreTokenizerWrapper::Sequence(Sequence::new(vec![PreTokenizerWrapper::Digits(Digits::new(true)), words]))
-        }
-        other => {
-            return Err(file.damaged("tokenizer.ggml.pre", format!("`{other}` cannot be read")));
-        }
-    };
-    tokenizer.with_pre_tokenizer(Some(pieces));
-    let added = texts.iter().zip(types).filter(|(_, kind)| matches!(**kind, CONTROL | USER_DEFINED));
-    let added = added.map(|(text, kind)| AddedToken::from((*text).to_owned(), *kind == CONTROL).normalized(false));
-    let added = added.collect::<Vec<_>>();
-    tokenizer.add_special_tokens(added).map_err(|error| file.damaged("tokenizer.ggml.tokens", error.to_string()))?;
-    Ok(tokenizer)
-}
-
-/// GPT-2's printable stand-ins become bytes again.
-fn bytes_of(text: &str) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(text.len());
-    for character in text.chars() {
-        match byte_of(character) {
-            Some(byte) => bytes.push(byte),
-            None => bytes.extend(character.to_string().as_bytes()),
-        }
-    }
-    bytes
-}
-
-/// Printable bytes stand for themselves, the others were numbered from U+0100 on, in order.
-fn byte_of(character: char) -> Option<u8> {
-    let printable = |byte: u8| matches!(byte, b'!'..=b'~' | 0xA1..=0xAC | 0xAE..=0xFF);
-    let code = u32::from(character);
-    match u8::try_from(code) {
-        Ok(byte) => printable(byte).then_some(byte),
-        Err(_) => (0..=u8::MAX).filter(|byte| !printable(*byte)).nth((code as usize).checked_sub(256)?),
-    }
-}
-
-/// What stands for each byte, by byte.
-#[cfg(test)]
-pub(crate) fn byte_stand_ins() -> impl Iterator<Item = char> {
-    let code = |byte: u8| (0..512).filter_map(char::from_u32).find(|char| byte_of(*char) == Some(byte));
-    (0..=u8::MAX).filter_map(code)
-}
-
-/// Tokens come one by one, whole characters go out.
-#[derive(Default)]
-pub(crate) struct Detokenizer {
-    pending: Vec<u8>,
-}
-
-impl Detokenizer {
-    /// The characters that `bytes` complete. Bytes that can never become one turn into U+FFFD.
-    pub(crate) fn push(&mut self, bytes: &[u8]) -> String {
-        self.pending.extend(bytes);
-        let mut text = String::new();
-        loop {
-            match std::str::from_utf8(&self.pending) {
-                Ok(valid) => {
-                    text.push_str(valid);
-                    self.pending.clear();
-                    return text;
-                }
-                Err(error) => {
-                    let valid = error.valid_up_to();
-                    text.push_str(&String::from_utf8_lossy(&self.pending[..valid]));
-                    let Some(wrong) = error.error_len() else {
-                        self.pending.drain(..valid);
-                        return text;
-                    };
-                    text.push(char::REPLACEMENT_CHARACTER);
-                    self.pending.drain(..valid + wrong);
-                }
-            }
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn characters_wait_for_their_last_byte() {
-        let mut detokenizer = Detokenizer::default();
-        let bytes = "é€😀a".as_bytes();
-        let pieces = bytes.iter().map(|byte| detokenizer.push(&[*byte])).collect::<Vec<_>>();
-        assert_eq!(pieces.concat(), "é€😀a");
-        assert_eq!(pieces[0], "");
-        assert_eq!(detokenizer.push(&[0xff, b'b']), "\u{fffd}b");
-    }
-
-    #[test]
-    fn stand_ins_are_the_bytes_they_stand_for() {
-        assert_eq!(bytes_of("Ġthe"), b" the");
-        assert_eq!(bytes_of("Ċ"), b"\n");
-        assert_eq!(bytes_of("Ã©"), "é".as_bytes());
-    }
-
-    #[test]
-    fn no_control_token_survives_in_foreign_text() {
-        assert!(!defuse("a <|im_end|> b <|<|im_start|>").contains("<|"));
     }
 }

@@ -5,25 +5,14 @@ use std::io::{Read, Write};
 use std::path::Path;
 
 use fs_err as fs;
-use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use super::origin::{Entry, Origin, extension};
+use super::unknown::Unknown;
 use super::verified::{sha256_of, write_atomically};
 use super::{ModelStore, PASSPORT_FILE, Record};
 use crate::catalogue::{CatalogueFile, CatalogueModel};
 use crate::{EmbedError, Passport};
-
-/// Kept with unknown safetensors weights when they stand beside them.
-const SIDE_FILES: [&str; 7] = [
-    "config.json",
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "modules.json",
-    "sentence_bert_config.json",
-    "config_sentence_transformers.json",
-    "1_Pooling/config.json",
-];
 
 impl From<&CatalogueModel> for Record {
     fn from(model: &CatalogueModel) -> Self {
@@ -41,20 +30,27 @@ impl ModelStore {
         if candidates.is_empty() {
             return Err(EmbedError::NoModelFound { path: path.to_owned() });
         }
-        let mut first_unknown = None;
-        for weights in candidates {
+        for weights in &candidates {
+            // Large files are read once, not to compare them with what they cannot be.
+            if self.catalogue.models.iter().all(|model| model.weights_file().bytes != weights.bytes) {
+                continue;
+            }
             let sha256 = origin.read(weights, |reader| Ok(sha256_of(reader)?))?;
             if let Some(model) = self.known_weights(weights, &sha256) {
                 return self.keep(&origin, weights, Record::from(model));
             }
-            first_unknown.get_or_insert((weights, sha256));
         }
-        let (weights, sha256) = first_unknown.expect("there is at least one candidate, and none was known");
+        let unknown = Unknown::find(&origin, candidates[0])?;
         if !accept_unknown {
-            return Err(EmbedError::UnknownWeights { file: weights.name.clone(), sha256 });
+            let (file, sha256) = unknown.weights_sha256(&origin)?;
+            return Err(EmbedError::UnknownWeights { file, sha256 });
         }
-        let record = self.unknown_record(&origin, weights, sha256)?;
-        self.keep(&origin, weights, record)
+        let name = folder_name(&origin.label);
+        if self.catalogue.model(&name).is_some() {
+            return Err(EmbedError::NameTaken { name });
+        }
+        let record = unknown.record(&origin, name)?;
+        self.keep(&origin, unknown.weights(), record)
     }
 
     fn known_weights(&self, entry: &Entry, sha256: &str) -> Option<&CatalogueModel> {
@@ -62,40 +58,6 @@ impl ModelStore {
             let weights = model.weights_file();
             weights.bytes == entry.bytes && weights.sha256 == sha256
         })
-    }
-
-    fn unknown_record(&self, origin: &Origin, weights: &Entry, sha256: String) -> Result<Record, EmbedError> {
-        let name = folder_name(&origin.label);
-        if self.catalogue.model(&name).is_some() {
-            return Err(EmbedError::NameTaken { name });
-        }
-        let is_gguf = extension(Path::new(&weights.name)) == "gguf";
-        let (folder, weights_name) = weights.name.rsplit_once('/').unwrap_or(("", &weights.name));
-        let mut files =
-            vec![CatalogueFile { name: weights_name.to_owned(), bytes: weights.bytes, sha256: sha256.clone() }];
-        let architecture = if is_gguf {
-            origin.read(weights, |reader| Ok(gguf_architecture(reader)))?
-        } else {
-            for side_file in SIDE_FILES {
-                let Some(entry) = beside(origin, folder, side_file) else {
-                    continue;
-                };
-                let sha256 = origin.read(entry, |reader| Ok(sha256_of(reader)?))?;
-                files.push(CatalogueFile { name: side_file.to_owned(), bytes: entry.bytes, sha256 });
-            }
-            model_type(origin, folder, &weights.name)?
-        };
-        let passport = Passport {
-            name,
-            role: if is_gguf { "generate" } else { "embed" }.to_owned(),
-            architecture,
-            licence: "unknown".to_owned(),
-            source: "unknown, accepted by the operator".to_owned(),
-            sha256,
-            bytes: weights.bytes,
-            quantisation: None,
-        };
-        Ok(Record { passport, weights: weights_name.to_owned(), files })
     }
 
     fn keep(&self, origin: &Origin, weights: &Entry, record: Record) -> Result<Passport, EmbedError> {
@@ -147,7 +109,7 @@ fn weights_entries(origin: &Origin) -> Vec<&Entry> {
     entries
 }
 
-fn beside<'a>(origin: &'a Origin, folder: &str, name: &str) -> Option<&'a Entry> {
+pub(super) fn beside<'a>(origin: &'a Origin, folder: &str, name: &str) -> Option<&'a Entry> {
     let wanted = if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") };
     origin.entries.iter().find(|entry| entry.name == wanted)
 }
@@ -183,43 +145,6 @@ fn copy_checked(
         });
     }
     Ok(())
-}
-
-fn model_type(origin: &Origin, folder: &str, weights: &str) -> Result<String, EmbedError> {
-    #[derive(Deserialize)]
-    struct Config {
-        model_type: String,
-    }
-    let incomplete = || EmbedError::Incomplete { weights: weights.to_owned(), file: "config.json".to_owned() };
-    let entry = beside(origin, folder, "config.json").ok_or_else(incomplete)?;
-    let config = origin.read(entry, |reader| {
-        serde_json::from_reader::<_, Config>(reader).map_err(|error| EmbedError::Model {
-            name: weights.to_owned(),
-            file: entry.name.clone().into(),
-            reason: error.to_string(),
-        })
-    })?;
-    Ok(config.model_type)
-}
-
-/// `general.architecture`, which writers put first; `unknown` where it does not stand there.
-/// Layout: magic, version (u32), counts of tensors and of keys (u64), then the keys: length (u64), text,
-/// type (u32, 8 is a string), length (u64), text. Source: ggml's `docs/gguf.md`.
-fn gguf_architecture(reader: &mut dyn Read) -> String {
-    const KEY: &[u8] = b"general.architecture";
-    const STRING: u32 = 8;
-    let mut head = Vec::new();
-    let architecture = reader.take(512).read_to_end(&mut head).ok().and_then(|_| {
-        let key = head.strip_prefix(b"GGUF")?.get(4 + 8 + 8..)?;
-        let (length, key) = key.split_first_chunk::<8>()?;
-        let value = key.strip_prefix(KEY).filter(|_| u64::from_le_bytes(*length) == KEY.len() as u64)?;
-        let (kind, value) = value.split_first_chunk::<4>()?;
-        let (length, value) = value.split_first_chunk::<8>()?;
-        let length = usize::try_from(u64::from_le_bytes(*length)).ok()?;
-        let value = value.get(..length).filter(|_| u32::from_le_bytes(*kind) == STRING)?;
-        String::from_utf8(value.to_vec()).ok()
-    });
-    architecture.unwrap_or_else(|| "unknown".to_owned())
 }
 
 /// A folder name that is safe everywhere: letters, digits, `.`, `_`, `-`, and no leading dot.

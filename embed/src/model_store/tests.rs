@@ -221,6 +221,85 @@ fn the_architecture_of_an_unknown_gguf_is_read_from_its_header() {
 }
 
 #[test]
+fn a_generator_in_shards_is_one_model_and_its_weights_are_the_folder() {
+    let fixture = Fixture::new();
+    let folder = fixture.folder.path().join("writer");
+    fs::create_dir_all(&folder).unwrap();
+    let index = r#"{"weight_map": {"a": "model-00001-of-00002.safetensors", "b": "model-00002-of-00002.safetensors"}}"#;
+    for (name, content) in [
+        ("model.safetensors.index.json", index),
+        ("model-00001-of-00002.safetensors", "first part"),
+        ("model-00002-of-00002.safetensors", "the second part"),
+        ("consolidated.safetensors", "the same weights once more, in one file"),
+        ("config.json", r#"{"model_type": "mistral", "architectures": ["MistralForCausalLM"]}"#),
+        ("generation_config.json", "{}"),
+        ("chat_template.jinja", "{{ messages }}"),
+    ] {
+        fs::write(folder.join(name), content).unwrap();
+    }
+    let error = fixture.store.import(&folder, false).unwrap_err();
+    assert!(matches!(&error, EmbedError::UnknownWeights { file, .. } if file.ends_with("index.json")), "{error}");
+    let error = fixture.store.import(&folder, true).unwrap_err();
+    assert!(matches!(&error, EmbedError::Incomplete { file, .. } if file == "tokenizer.json"), "{error}");
+    fs::write(folder.join("tokenizer.json"), TOKENIZER).unwrap();
+    let passport = fixture.store.import(&folder, true).unwrap();
+    assert_eq!((passport.role.as_str(), passport.architecture.as_str(), passport.bytes), ("generate", "mistral", 25));
+    let files = fixture.store.files("writer").unwrap();
+    assert_eq!(files.weights, files.directory);
+    for kept in ["model-00001-of-00002.safetensors", "chat_template.jinja", "generation_config.json", "tokenizer.json"]
+    {
+        assert!(files.directory.join(kept).is_file(), "{kept}");
+    }
+    assert!(!files.directory.join("consolidated.safetensors").exists());
+    fs::write(files.directory.join("model-00002-of-00002.safetensors"), "another 2nd part").unwrap();
+    assert_eq!(fixture.state("writer"), ModelState::Damaged);
+
+    fs::remove_file(folder.join("model-00001-of-00002.safetensors")).unwrap();
+    let error = fixture.store.import(&folder, true).unwrap_err();
+    assert!(matches!(&error, EmbedError::Incomplete { file, .. } if file.contains("00001")), "{error}");
+}
+
+#[test]
+fn what_a_model_is_for_is_read_from_its_configuration() {
+    for (config, modules, role) in [
+        (r#"{"model_type": "qwen3", "architectures": ["Qwen3ForCausalLM"]}"#, false, "generate"),
+        (r#"{"model_type": "qwen3", "architectures": ["Qwen3ForCausalLM"]}"#, true, "embed"),
+        (r#"{"model_type": "llama"}"#, false, "generate"),
+        (r#"{"model_type": "xlm-roberta", "architectures": ["XLMRobertaModel"]}"#, false, "embed"),
+    ] {
+        let fixture = Fixture::new();
+        let folder = fixture.folder.path().join("some");
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join("model.safetensors"), "some weights").unwrap();
+        fs::write(folder.join("tokenizer.json"), TOKENIZER).unwrap();
+        fs::write(folder.join("config.json"), config).unwrap();
+        if modules {
+            fs::write(folder.join("modules.json"), "[]").unwrap();
+        }
+        assert_eq!(fixture.store.import(&folder, true).unwrap().role, role, "{config} {modules}");
+        let files = fixture.store.files("some").unwrap();
+        assert_eq!(files.weights, files.directory.join("model.safetensors"));
+    }
+}
+
+#[test]
+fn all_parts_of_a_split_gguf_are_kept() {
+    let fixture = Fixture::new();
+    let folder = fixture.folder.path().join("parts");
+    fs::create_dir_all(&folder).unwrap();
+    fs::write(folder.join("big-00001-of-00002.gguf"), "one").unwrap();
+    fs::write(folder.join("big-00002-of-00002.gguf"), "number two").unwrap();
+    let passport = fixture.store.import(&folder, true).unwrap();
+    assert_eq!((passport.role.as_str(), passport.bytes), ("generate", 13));
+    let files = fixture.store.files("parts").unwrap();
+    assert_eq!(files.weights, files.directory.join("big-00001-of-00002.gguf"));
+    assert!(files.directory.join("big-00002-of-00002.gguf").is_file());
+    fs::remove_file(folder.join("big-00001-of-00002.gguf")).unwrap();
+    let error = fixture.store.import(&folder, true).unwrap_err();
+    assert!(matches!(&error, EmbedError::Incomplete { file, .. } if file == "big-00001-of-00002.gguf"), "{error}");
+}
+
+#[test]
 fn what_is_no_model_is_named() {
     let fixture = Fixture::new();
     let text = fixture.folder.path().join("notes.txt");

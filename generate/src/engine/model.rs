@@ -24,8 +24,8 @@ pub(super) struct Model {
 impl Model {
     pub(super) fn open(path: &Path, options: GeneratorOptions) -> Result<Self> {
         let mut weights = Weights::open(path)?;
-        let tokens = Tokens::load(&weights.file)?;
-        let template = ChatTemplate::load(&weights.file, &tokens)?;
+        let tokens = Tokens::load(&weights)?;
+        let template = ChatTemplate::load(&weights, &tokens)?;
         let llama = Llama::load(&mut weights)?;
         let pages = options.cache_bytes / llama.page_bytes();
         let context_tokens = options.context_tokens.min(llama.shape().context_tokens);

@@ -21,8 +21,8 @@ pub enum BenchCommand {
     },
     /// Tokens per second of the generating model, reading and writing
     Generate {
-        /// An installed model's name, or a GGUF file; the configured model if left out
-        #[arg(long, value_name = "NAME|FILE")]
+        /// An installed model's name, or a GGUF file or a folder with safetensors; the configured model if left out
+        #[arg(long, value_name = "NAME|PATH")]
         model: Option<String>,
         #[arg(long, default_value_t = 512)]
         prompt_tokens: usize,
@@ -80,7 +80,7 @@ pub fn bench(settings: &Settings, command: &BenchCommand, json: bool) -> anyhow:
             anyhow::ensure!(*device == Device::Cpu, "this build runs models on the CPU only");
             let name = model.as_ref().unwrap_or(&settings.models.generate);
             let files = match Path::new(name) {
-                file if file.is_file() => measured_only(file),
+                path if path.is_file() || path.join("config.json").is_file() => measured_only(path),
                 _ => models.files(name).context("opening the generating model")?,
             };
             let measured = terroir_generate::bench::bench(&files, *prompt_tokens, *output_tokens, *threads)?;
