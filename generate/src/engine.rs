@@ -9,6 +9,8 @@ mod drafts;
 mod model;
 mod prefixes;
 mod queue;
+#[cfg(test)]
+mod references;
 mod scheduler;
 mod scoring;
 #[cfg(test)]

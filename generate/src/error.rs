@@ -50,10 +50,4 @@ pub enum GenerateError {
     Io(#[from] std::io::Error),
 }
 
-impl From<candle_core::Error> for GenerateError {
-    fn from(error: candle_core::Error) -> Self {
-        Self::Inference { reason: error.to_string() }
-    }
-}
-
 pub(crate) type Result<T> = std::result::Result<T, GenerateError>;

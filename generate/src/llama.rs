@@ -78,7 +78,8 @@ impl Llama {
     /// Memory of the weights.
     pub(crate) fn bytes(&self) -> usize {
         let layers = self.layers.iter().map(|layer| layer.bytes()).sum::<usize>();
-        self.embedding.bytes() + self.output.bytes() + layers
+        let embedding = if self.embedding.is(&self.output) { 0 } else { self.embedding.bytes() };
+        embedding + self.output.bytes() + layers
     }
 
     /// Memory that [`PAGE_TOKENS`] remembered tokens take.

@@ -8,6 +8,7 @@
 //! Files are not to be trusted: every number is bounded, every tensor held against the length of its file
 //! before the first one is read. One tensor is in memory at a time; nothing is mapped.
 
+mod adapter;
 mod blocks;
 mod gguf;
 mod names;
@@ -21,6 +22,7 @@ mod tests;
 
 use std::path::Path;
 
+pub(crate) use self::adapter::AdapterFile;
 pub(crate) use self::gguf::Gguf;
 pub(crate) use self::rope::{Pairing, Rope};
 pub(crate) use self::safetensors::{Folder, read_json, read_json_if_there};

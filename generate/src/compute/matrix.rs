@@ -63,6 +63,11 @@ impl Matrix {
         matches!(*self.form, Form::Blocks(_))
     }
 
+    /// The same memory.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.form, &other.form)
+    }
+
     /// Of memory.
     pub(crate) fn bytes(&self) -> usize {
         match &*self.form {

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::adapter::{Adapter, Part};
 use super::projection::{Hands, Projection, project};
-use crate::compute::{self, Inputs, Rotations, rms_norm};
+use crate::compute::{self, Inputs, Matrix, Rotations, rms_norm};
 use crate::error::Result;
 use crate::weights::{Shape, Weights};
 
@@ -68,10 +68,22 @@ impl Layer {
         })
     }
 
+    pub(super) fn matrix(&self, part: Part) -> &Matrix {
+        let projection = match part {
+            Part::Query => &self.query,
+            Part::Key => &self.key,
+            Part::Value => &self.value,
+            Part::AttentionOutput => &self.attention_output,
+            Part::Gate => &self.gate,
+            Part::Up => &self.up,
+            Part::Down => &self.down,
+        };
+        &projection.matrix
+    }
+
     /// Of memory.
     pub(super) fn bytes(&self) -> usize {
-        let all = [&self.query, &self.key, &self.value, &self.attention_output, &self.gate, &self.up, &self.down];
-        all.iter().map(|projection| projection.matrix.bytes()).sum()
+        Part::ALL.iter().map(|part| self.matrix(*part).bytes()).sum()
     }
 
     /// Queries, keys and values of `hidden`, `(rows, hidden)`, turned to their positions.

@@ -6,11 +6,9 @@ mod header;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use candle_core::{Device, Tensor};
 use fs_err::File;
 
 pub(crate) use self::header::Value;
-use super::stored::Kind;
 use super::tensors::{Tensors, damaged};
 use crate::error::{GenerateError, Result};
 
@@ -133,22 +131,6 @@ impl Gguf {
 
     pub(crate) fn has_tensor(&self, name: &str) -> bool {
         self.tensors.has(name)
-    }
-
-    /// Checks name, shape and that the bytes are in the file, before anything is allocated.
-    pub(crate) fn check_tensor(&self, name: &str, shape: &[usize]) -> Result<()> {
-        self.tensors.check(name, shape)
-    }
-
-    /// Stored in floats, not in blocks of fewer bits.
-    pub(crate) fn is_exact(&self, name: &str) -> bool {
-        matches!(self.tensors.kind(name), Ok(Kind::F32 | Kind::F16 | Kind::BF16))
-    }
-
-    /// The tensor in 32-bit floats.
-    pub(crate) fn floats(&mut self, name: &str) -> Result<Tensor> {
-        let stored = self.tensors.read(name)?;
-        Ok(Tensor::from_vec(stored.floats(), stored.shape, &Device::Cpu)?)
     }
 }
 

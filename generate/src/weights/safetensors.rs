@@ -49,7 +49,7 @@ impl Folder {
         let mut tensors = Tensors::default();
         for path in files {
             let mut file = File::open(&path)?;
-            let places = places(&path, &mut file)?;
+            let places = places(&path, &mut file, translate)?;
             tensors.add(&path, file, places)?;
         }
         Ok(Self { directory: directory.to_owned(), config, tensors })
@@ -93,7 +93,11 @@ struct Entry {
     data_offsets: (u64, u64),
 }
 
-fn places(path: &Path, file: &mut File) -> Result<Vec<(String, Place)>> {
+pub(super) fn places(
+    path: &Path,
+    file: &mut File,
+    rename: impl Fn(&str) -> Option<String>,
+) -> Result<Vec<(String, Place)>> {
     let wrong = |reason: String| damaged(path, "header", reason);
     let length = file.metadata()?.len();
     if length < 8 {
@@ -114,7 +118,7 @@ fn places(path: &Path, file: &mut File) -> Result<Vec<(String, Place)>> {
             continue;
         }
         let entry = serde_json::from_value::<Entry>(entry).map_err(|error| damaged(path, &name, error.to_string()))?;
-        let Some(ours) = translate(&name) else {
+        let Some(ours) = rename(&name) else {
             continue;
         };
         places.push((ours, place(path, &name, entry, 8 + size)?));

@@ -84,6 +84,10 @@ impl Tensors {
         })
     }
 
+    pub(super) fn shape(&self, name: &str) -> Result<&[usize]> {
+        Ok(&self.place(name)?.shape)
+    }
+
     /// Name, shape, format, and that the bytes are in the file.
     pub(super) fn check(&self, name: &str, shape: &[usize]) -> Result<()> {
         let place = self.place(name)?;

@@ -1,0 +1,143 @@
+//! Against what other implementations compute: `tests/references.py` and `tests/llama_cpp_greedy.py` write what
+//! is compared here, and say how. Run with `--ignored --nocapture` and `TERROIR_REFERENCES` set to their folder.
+
+use std::path::{Path, PathBuf};
+
+use candle_core::Device;
+use candle_core::safetensors::load;
+use serde_json::Value;
+
+use crate::compute::Team;
+use crate::llama::{Adapter, Cache, Llama, Sequence};
+use crate::weights::Weights;
+
+/// Keys and values are remembered in 16-bit floats; everything else of these models is computed in 32.
+const TOLERANCE: f64 = 5e-3;
+
+struct Model {
+    llama: Llama,
+    team: Team,
+    adapter: Option<std::sync::Arc<Adapter>>,
+}
+
+impl Model {
+    fn open(path: &Path) -> Self {
+        let mut weights = Weights::open(path).expect("the model opens");
+        let llama = Llama::load(&mut weights).expect("the model loads");
+        Self { llama, team: Team::new(2).expect("threads start"), adapter: None }
+    }
+
+    fn read(&self, tokens: &[u32], cache: &mut Cache) -> Vec<Vec<f32>> {
+        let sequence = Sequence { tokens, cache, adapter: self.adapter.clone(), wanted: tokens.len() };
+        let logits = self.llama.forward(&self.team, &mut [sequence]);
+        logits.chunks(self.llama.shape().vocabulary).map(<[f32]>::to_vec).collect()
+    }
+}
+
+fn folder() -> Option<PathBuf> {
+    let folder = std::env::var_os("TERROIR_REFERENCES").map(PathBuf::from);
+    if folder.is_none() {
+        println!("TERROIR_REFERENCES is not set: nothing is compared");
+    }
+    folder
+}
+
+fn greatest(logits: &[f32]) -> usize {
+    (0..logits.len()).max_by(|a, b| logits[*a].total_cmp(&logits[*b])).unwrap_or(0)
+}
+
+/// Largest difference of logits relative to their spread, and greedy tokens that differ though the margin is clear.
+fn compare(model: &Model, directory: &Path) -> (f64, usize) {
+    let expected = load(directory.join("reference.safetensors"), &Device::Cpu).expect("the reference loads");
+    let (mut furthest, mut wrong) = (0.0_f64, 0);
+    for prompt in 0.. {
+        let Some(ids) = expected.get(&format!("prompt.{prompt}.ids")) else { break };
+        let ids = ids.to_vec1::<i32>().expect("ids").iter().map(|id| *id as u32).collect::<Vec<_>>();
+        let part = |name: &str| &expected[&format!("prompt.{prompt}.{name}")];
+        let logits = part("logits").to_vec2::<f32>().expect("logits");
+        let mut cache = model.llama.cache();
+        let ours = model.read(&ids, &mut cache);
+        assert_eq!(ours.len(), logits.len());
+        for (ours, theirs) in ours.iter().zip(&logits) {
+            let mean = theirs.iter().sum::<f32>() / theirs.len() as f32;
+            let spread = (theirs.iter().map(|logit| (logit - mean).powi(2)).sum::<f32>() / theirs.len() as f32).sqrt();
+            let off = ours.iter().zip(theirs).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+            furthest = furthest.max(f64::from(off / spread));
+        }
+        let greedy = part("greedy").to_vec1::<i32>().expect("tokens");
+        let margins = part("margins").to_vec1::<f32>().expect("margins");
+        let mut last = ours.last().expect("a prompt has tokens").clone();
+        for (token, margin) in greedy.iter().zip(margins) {
+            wrong += usize::from(greatest(&last) != *token as usize && margin > 0.05);
+            last = model.read(&[*token as u32], &mut cache).remove(0);
+        }
+    }
+    (furthest, wrong)
+}
+
+#[test]
+#[ignore = "compares with what another library computed"]
+fn logits_are_those_of_transformers() {
+    let Some(folder) = folder() else { return };
+    let mut directories =
+        std::fs::read_dir(folder).expect("the folder opens").map(|entry| entry.expect("an entry").path());
+    let mut all = directories.by_ref().filter(|path| path.join("reference.safetensors").is_file()).collect::<Vec<_>>();
+    all.sort();
+    assert!(!all.is_empty(), "there are no references");
+    for directory in all {
+        let mut model = Model::open(&directory);
+        let mut adapters = vec![(None, directory.clone())];
+        if let Ok(entries) = std::fs::read_dir(directory.join("adapters")) {
+            adapters
+                .extend(entries.map(|entry| entry.expect("an entry").path()).map(|path| (Some(path.clone()), path)));
+        }
+        for (adapter, reference) in adapters {
+            model.adapter = adapter.map(|path| Adapter::load(&path, &model.llama).expect("the adapter loads").into());
+            let (off, wrong) = compare(&model, &reference);
+            println!(
+                "{}: largest difference {off:.1e} of the spread, {wrong} greedy tokens differ",
+                reference.display()
+            );
+            assert!(off < TOLERANCE && wrong == 0, "{}", reference.display());
+        }
+    }
+}
+
+/// Each line has a prompt, what llama.cpp wrote and by which margin. Its own text is read here, so that one
+/// near-tie does not hide what comes after it.
+#[test]
+#[ignore = "compares with what another program wrote"]
+fn greedy_tokens_are_those_of_llama_cpp() {
+    let Some(folder) = folder() else { return };
+    let model = std::env::var_os("TERROIR_REFERENCE_GGUF").map(PathBuf::from).expect("TERROIR_REFERENCE_GGUF is set");
+    let model = Model::open(&model);
+    let lines = std::env::var_os("TERROIR_REFERENCE_GREEDY").map_or_else(|| folder.join("greedy.jsonl"), PathBuf::from);
+    let lines = std::fs::read_to_string(lines).expect("the lines are there");
+    let numbers = |value: &Value| {
+        value.as_array().expect("a list").iter().map(|n| n.as_f64().expect("a number")).collect::<Vec<_>>()
+    };
+    let (mut tokens, mut prompts, mut whole, mut ties) = (0, 0, 0, Vec::new());
+    for line in lines.lines() {
+        let line = serde_json::from_str::<Value>(line).expect("a line of JSON");
+        let ids = |key: &str| numbers(&line[key]).iter().map(|id| *id as u32).collect::<Vec<_>>();
+        let (prompt, output, margins) = (ids("prompt"), ids("output"), numbers(&line["margins"]));
+        let text = [&prompt[..], &output].concat();
+        let logits = model.read(&text[..text.len() - 1], &mut model.llama.cache());
+        let mut same = true;
+        for (index, (token, margin)) in output.iter().zip(margins).enumerate() {
+            let ours = greatest(&logits[prompt.len() - 1 + index]) as u32;
+            tokens += 1;
+            if ours != *token {
+                ties.push((margin, prompts, index));
+                same = false;
+            }
+        }
+        prompts += 1;
+        whole += usize::from(same);
+    }
+    ties.sort_by(|a, b| b.0.total_cmp(&a.0));
+    println!("{prompts} prompts, {tokens} tokens: {} differ; {whole} texts are the same throughout", ties.len());
+    for (margin, prompt, index) in ties.iter().take(20) {
+        println!("prompt {prompt}, token {index}: llama.cpp's margin is {margin:.4}");
+    }
+}
