@@ -70,11 +70,11 @@ pub fn bench(
 /// Tokens written.
 fn run(generator: &Generator, prompt: &[u32], max_tokens: usize) -> Result<usize, GenerateError> {
     let sampling = Sampling { max_tokens, ..Sampling::default() };
-    let request = CompleteRequest { prompt: prompt.to_vec(), sampling };
+    let request = CompleteRequest { prompt: prompt.to_vec(), sampling, constraint: None };
     let mut pieces = generator.complete(request)?;
     while let Some(piece) = pieces.blocking_recv() {
-        if let Piece::End { output_tokens } = piece? {
-            return Ok(output_tokens);
+        if let Piece::End { usage, .. } = piece? {
+            return Ok(usage.output_tokens);
         }
     }
     Err(GenerateError::Closed)

@@ -30,17 +30,17 @@ pub(crate) async fn write(
     let prompt = tokens.encode(&generator.template().render(&messages)?, true)?;
     writing.usage.prompt_tokens += prompt.len();
     let sampling = request.sampling.clone();
-    let mut pieces = generator.complete(CompleteRequest { prompt, sampling })?;
+    let mut pieces = generator.complete(CompleteRequest { prompt, sampling, constraint: None })?;
     let mut pending = String::new();
     while let Some(piece) = pieces.recv().await {
         match piece? {
-            Piece::Text(text) => {
+            Piece::Text { text, .. } => {
                 pending.push_str(&text);
                 while let Some(statement) = first_statement(&mut pending) {
                     state(encoder, request, ranking, writing, &statement).await?;
                 }
             }
-            Piece::End { output_tokens } => writing.usage.output_tokens += output_tokens,
+            Piece::End { usage, .. } => writing.usage.output_tokens += usage.output_tokens,
         }
     }
     state(encoder, request, ranking, writing, &pending).await

@@ -11,16 +11,17 @@ mod tests;
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 
 use terroir_embed::{ModelFiles, Passport};
 use tokio::sync::{mpsc, oneshot};
 
-pub(crate) use self::complete::Piece;
+pub use self::complete::{EndReason, Piece, WrittenToken};
 use self::model::Model;
 use crate::Sampling;
+use crate::constraint::{Constraint, Vocabulary};
 use crate::error::{GenerateError, Result};
 use crate::template::ChatTemplate;
 use crate::tokens::Tokens;
@@ -60,6 +61,8 @@ struct Inner {
     thread: Option<JoinHandle<()>>,
     tokens: Arc<Tokens>,
     template: ChatTemplate,
+    /// Made when a text is constrained for the first time.
+    vocabulary: OnceLock<Vocabulary>,
     passport: Passport,
     context_tokens: usize,
     threads: usize,
@@ -79,6 +82,7 @@ pub(crate) struct ScoreRequest {
 pub(crate) struct CompleteRequest {
     pub(crate) prompt: Vec<u32>,
     pub(crate) sampling: Sampling,
+    pub(crate) constraint: Option<Constraint>,
 }
 
 enum Job {
@@ -101,6 +105,7 @@ impl Generator {
                 thread: Some(thread),
                 tokens,
                 template,
+                vocabulary: OnceLock::new(),
                 passport: files.passport.clone(),
                 context_tokens,
                 threads: options.threads.max(1),
@@ -127,6 +132,15 @@ impl Generator {
 
     pub(crate) fn template(&self) -> &ChatTemplate {
         &self.inner.template
+    }
+
+    pub(crate) fn vocabulary(&self) -> Result<Vocabulary> {
+        if let Some(vocabulary) = self.inner.vocabulary.get() {
+            return Ok(vocabulary.clone());
+        }
+        // Two at once make it twice, and one is kept.
+        let vocabulary = Vocabulary::new(Arc::clone(&self.inner.tokens))?;
+        Ok(self.inner.vocabulary.get_or_init(|| vocabulary).clone())
     }
 
     /// Mean log-likelihood per token of the target after each of `givens`, in order. Dropping the future

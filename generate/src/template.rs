@@ -17,6 +17,23 @@ pub(crate) struct Message {
     pub(crate) content: String,
 }
 
+/// JSON as templates see it.
+pub(crate) fn value(json: &serde_json::Value) -> Value {
+    use serde_json::Value as Json;
+    match json {
+        Json::Null => Value::from(()),
+        Json::Bool(value) => Value::from(*value),
+        Json::Number(number) => match (number.as_i64(), number.as_u64()) {
+            (Some(whole), _) => Value::from(whole),
+            (None, Some(whole)) => Value::from(whole),
+            (None, None) => Value::from(number.as_f64()),
+        },
+        Json::String(text) => Value::from(text.as_str()),
+        Json::Array(items) => items.iter().map(value).collect(),
+        Json::Object(entries) => Value::from_pairs(entries.iter().map(|(key, inner)| (key.as_str(), value(inner)))),
+    }
+}
+
 #[derive(Clone)]
 pub(crate) struct ChatTemplate {
     environment: Environment<'static>,
@@ -41,16 +58,26 @@ impl ChatTemplate {
         Ok(Self { environment, begin: tokens.begin_text().to_owned(), end: tokens.end_text().to_owned() })
     }
 
+    /// Whether the template says what the tools are.
+    pub(crate) fn knows_tools(&self) -> bool {
+        self.environment.get_template("chat").is_ok_and(|template| template.source().contains("tools"))
+    }
+
     /// The prompt, up to where the answer begins.
     pub(crate) fn render(&self, messages: &[Message]) -> Result<String> {
         let messages = messages.iter().map(|message| {
             Value::from_pairs([("role", message.role.to_owned()), ("content", message.content.clone())])
         });
-        let messages = messages.collect::<Vec<_>>();
+        self.render_values(messages.collect(), Value::from(()))
+    }
+
+    /// As [`Self::render`], of messages in the shape that templates know, and of tools or none.
+    pub(crate) fn render_values(&self, messages: Vec<Value>, tools: Value) -> Result<String> {
         let template = self.environment.get_template("chat");
         let rendered = template.and_then(|template| {
             template.render(context! {
                 messages,
+                tools,
                 add_generation_prompt => true,
                 bos_token => self.begin.as_str(),
                 eos_token => self.end.as_str(),

@@ -99,6 +99,11 @@ impl Tokens {
         self.end.contains(&token)
     }
 
+    /// How many tokens there are.
+    pub(crate) fn vocabulary(&self) -> usize {
+        self.bytes.len()
+    }
+
     /// Bytes that the token stands for; not always whole characters.
     pub(crate) fn bytes(&self, token: u32) -> &[u8] {
         self.bytes.get(token as usize).map_or(&[], Vec::as_slice)

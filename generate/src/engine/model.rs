@@ -119,7 +119,7 @@ impl Model {
             logits = self.cores.install(|| llama.next(tokens, &mut cache))?;
         }
         let room = self.context_tokens.saturating_sub(request.prompt.len());
-        let next = |token: u32| self.cores.install(|| llama.next(&[token], &mut cache));
+        let next = |tokens: &[u32]| self.cores.install(|| llama.next(tokens, &mut cache));
         complete::write(request, &self.tokens, room, logits, next, to)
     }
 }

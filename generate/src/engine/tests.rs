@@ -175,12 +175,13 @@ async fn scores_are_log_likelihoods_and_leave_no_state() {
 }
 
 async fn completed(generator: &Generator, sampling: Sampling) -> (String, usize) {
-    let mut pieces = generator.complete(CompleteRequest { prompt: vec![0, 70, 71], sampling }).expect("starts");
+    let mut pieces =
+        generator.complete(CompleteRequest { prompt: vec![0, 70, 71], sampling, constraint: None }).expect("starts");
     let mut text = String::new();
     while let Some(piece) = pieces.recv().await {
         match piece.expect("a piece") {
-            Piece::Text(more) => text.push_str(&more),
-            Piece::End { output_tokens } => return (text, output_tokens),
+            Piece::Text { text: more, .. } => text.push_str(&more),
+            Piece::End { usage, .. } => return (text, usage.output_tokens),
         }
     }
     panic!("no end");
@@ -207,6 +208,7 @@ async fn a_full_queue_is_busy_and_a_reader_that_leaves_stops_the_model() {
     let long = || CompleteRequest {
         prompt: vec![0],
         sampling: Sampling { max_tokens: 250, temperature: 1.0, seed: Some(1), ..Sampling::default() },
+        constraint: None,
     };
     // Nobody reads: the model waits with a full stream. The next waits in the queue, one more is too many.
     let running = generator.complete(long()).expect("starts");
