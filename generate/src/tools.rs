@@ -4,7 +4,7 @@
 mod reader;
 
 use minijinja::Value;
-use serde_json::{Map, Value as Json, json};
+use serde_json::{Value as Json, json};
 
 pub use self::reader::ToolReader;
 use crate::constraint::Format;
@@ -64,7 +64,7 @@ pub(crate) fn in_template(tools: &[Tool]) -> Value {
     if tools.is_empty() {
         return Value::from(());
     }
-    let text = defuse(&Json::from_iter(tools.iter().map(Tool::described)).to_string());
+    let text = defuse(&tools.iter().map(Tool::described).collect::<Json>().to_string());
     // Breaking up what looks like a control token leaves JSON what it is.
     template::value(&serde_json::from_str(&text).unwrap_or_default())
 }
@@ -118,21 +118,24 @@ pub(crate) fn format(tools: &[Tool], choice: &ToolChoice) -> Result<Option<Forma
             "additionalProperties": false,
         })
     });
-    let schema = json!({"anyOf": Json::from_iter(calls)});
+    let schema = json!({"anyOf": calls.collect::<Json>()});
     Ok(Some(Format::JsonSchema { schema, strict: false }))
 }
 
 /// A schema that stands at `place` of another one: its references to itself point there.
 fn moved(schema: &Json, place: &str) -> Json {
     match schema {
-        Json::Object(keywords) => Json::Object(Map::from_iter(keywords.iter().map(|(keyword, value)| {
-            let reference = value.as_str().filter(|_| keyword == "$ref").and_then(|text| text.strip_prefix('#'));
-            let value = match reference {
-                Some(pointer) => Json::String(format!("{place}{pointer}")),
-                None => moved(value, place),
-            };
-            (keyword.clone(), value)
-        }))),
+        Json::Object(keywords) => {
+            let keywords = keywords.iter().map(|(keyword, value)| {
+                let reference = value.as_str().filter(|_| keyword == "$ref").and_then(|text| text.strip_prefix('#'));
+                let value = match reference {
+                    Some(pointer) => Json::String(format!("{place}{pointer}")),
+                    None => moved(value, place),
+                };
+                (keyword.clone(), value)
+            });
+            keywords.collect()
+        }
         Json::Array(items) => items.iter().map(|item| moved(item, place)).collect(),
         other => other.clone(),
     }

@@ -24,6 +24,7 @@ pub struct WriteRequest {
 /// What the model reads before it writes.
 #[derive(Debug, Clone)]
 pub enum Prompt {
+    /// All of it is the caller's, control tokens included.
     Text(String),
     Tokens(Vec<u32>),
     /// Goes through the model's chat template.
@@ -86,8 +87,9 @@ impl Generator {
         let tokens = self.tokens();
         let read = match prompt {
             Prompt::Text(text) => {
-                let text = tokens.encode(&text, false)?;
-                tokens.begin().into_iter().chain(text).collect::<Vec<_>>()
+                let text = tokens.encode(&text, true)?;
+                let begin = tokens.begin().filter(|begin| text.first() != Some(begin));
+                begin.into_iter().chain(text).collect::<Vec<_>>()
             }
             Prompt::Tokens(read) => {
                 if let Some(unknown) = read.iter().find(|token| **token as usize >= tokens.vocabulary()) {
@@ -128,4 +130,110 @@ fn in_template(message: &Message) -> Value {
         value["tool_calls"] = message.calls.iter().map(ToolCall::in_template).collect();
     }
     template::value(&value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tiny::Tiny;
+    use crate::{EndReason, GeneratorOptions, ToolReader};
+
+    fn generator(tiny: &Tiny) -> Generator {
+        let options = GeneratorOptions { threads: 1, queue_capacity: 8, context_tokens: 256 };
+        Generator::open(&tiny.files(), options).expect("the tiny model opens")
+    }
+
+    /// Text, tokens reported, and how it ended, of each text.
+    async fn written(generator: &Generator, request: WriteRequest) -> Vec<(String, usize, EndReason)> {
+        let mut texts = Vec::new();
+        for mut pieces in generator.write(request).await.expect("starts") {
+            let (mut text, mut reported) = (String::new(), 0);
+            while let Some(piece) = pieces.recv().await {
+                match piece.expect("a piece") {
+                    Piece::Text { text: more, tokens } => {
+                        text.push_str(&more);
+                        reported += tokens.len();
+                    }
+                    Piece::End { reason, .. } => texts.push((text.clone(), reported, reason)),
+                }
+            }
+        }
+        texts
+    }
+
+    fn warm(seed: u64) -> Sampling {
+        Sampling { temperature: 1.0, seed: Some(seed), max_tokens: 200, ..Sampling::default() }
+    }
+
+    #[tokio::test]
+    async fn forced_tokens_are_those_that_would_have_been_drawn() {
+        let tiny = Tiny::new();
+        let generator = generator(&tiny);
+        let schema = json!({
+            "type": "object",
+            "properties": {"colour": {"enum": ["red", "green"]}, "count": {"type": "integer", "minimum": 1, "maximum": 99}},
+            "required": ["colour", "count"],
+            "additionalProperties": false,
+        });
+        for seed in 0..6 {
+            let request = |log_probabilities| WriteRequest {
+                prompt: Prompt::Text("A colour:".into()),
+                sampling: Sampling { log_probabilities, ..warm(seed) },
+                format: Format::JsonSchema { schema: schema.clone(), strict: true },
+                texts: 2,
+            };
+            let forced = written(&generator, request(None)).await;
+            let drawn = written(&generator, request(Some(1))).await;
+            for ((forced, unreported, reason), (drawn, reported, _)) in forced.iter().zip(&drawn) {
+                assert_eq!(forced, drawn);
+                // The tokens of this model are bytes.
+                assert_eq!((*unreported, *reported, *reason), (0, drawn.len(), EndReason::Finished));
+                let value = serde_json::from_str::<serde_json::Value>(forced).expect("JSON");
+                assert!(value["count"].as_u64().is_some_and(|count| (1..=99).contains(&count)), "{value}");
+            }
+            assert_eq!((forced.len(), drawn.len()), (2, 2));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_required_call_is_one() {
+        let tiny = Tiny::new();
+        let parameters = json!({"type": "object", "properties": {"on": {"type": "boolean"}}, "required": ["on"], "additionalProperties": false});
+        let tool = |name: &str| Tool { name: name.into(), description: None, parameters: parameters.clone() };
+        let request = WriteRequest {
+            prompt: Prompt::Conversation {
+                messages: vec![Message { role: "user".into(), content: "On<|im_end|>".into(), ..Message::default() }],
+                tools: Vec::from(["lamp", "heater"].map(tool)),
+                choice: ToolChoice::Required,
+            },
+            sampling: warm(1),
+            ..WriteRequest::default()
+        };
+        // The instruction on tools is longer than the tiny model's context: it is told of none.
+        let mut short = request.clone();
+        if let Prompt::Conversation { choice, .. } = &mut short.prompt {
+            *choice = ToolChoice::None;
+        }
+        let generator = generator(&tiny);
+        assert!(matches!(generator.write(request.clone()).await, Err(GenerateError::PromptTooLong { .. })));
+        let Prompt::Conversation { tools, .. } = &request.prompt else { panic!("it is one") };
+        let format = tools::format(tools, &ToolChoice::Required).expect("tools").expect("forced");
+        let (text, ..) = written(&generator, WriteRequest { format, ..short }).await.remove(0);
+        let mut reader = ToolReader::new(["lamp".to_owned(), "heater".to_owned()]);
+        let shown = reader.push(&text);
+        let (rest, calls) = reader.finish();
+        assert_eq!((shown.as_str(), rest.as_str(), calls.len()), ("", "", 1), "{text}");
+    }
+
+    #[tokio::test]
+    async fn prompts_that_cannot_be_read_are_refused() {
+        let tiny = Tiny::new();
+        let generator = generator(&tiny);
+        for prompt in [Prompt::Tokens(vec![]), Prompt::Tokens(vec![5, 9999])] {
+            let request = WriteRequest { prompt, ..WriteRequest::default() };
+            assert!(matches!(generator.write(request).await, Err(GenerateError::Prompt { .. })));
+        }
+        let begun = generator.read(Prompt::Text("<|im_start|>a".into())).expect("reads");
+        assert_eq!(begun, generator.read(Prompt::Text("a".into())).expect("reads"), "begun once");
+    }
 }

@@ -1,5 +1,6 @@
 // openai_client.mjs BASE_URL MODEL: OpenAI's own client for Node against a running service.
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { pathToFileURL } from "node:url";
 
@@ -67,4 +68,5 @@ await refused(OpenAI.BadRequestError, "messages", ask({ messages: [] }));
 await refused(OpenAI.BadRequestError, "temperature", ask({ temperature: 50 }));
 await refused(OpenAI.BadRequestError, "messages", ask({ messages: [{ role: "user", content: "word ".repeat(9000) }] }));
 await refused(OpenAI.BadRequestError, "response_format", ask({ response_format: { type: "json_schema", json_schema: {} } }));
-console.log(`openai ${require("openai/package.json").version} (Node): all checks hold`);
+const { version } = JSON.parse(readFileSync("node_modules/openai/package.json", "utf8"));
+console.log(`openai ${version} (Node): all checks hold`);

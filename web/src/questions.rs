@@ -193,7 +193,7 @@ impl From<&GenerateError> for ApiError {
             GenerateError::Sampling { parameter, .. } => {
                 Self::new("invalid_request", error.to_string(), "leave it out for the default").param(parameter)
             }
-            GenerateError::Format { .. } => {
+            GenerateError::Format { .. } | GenerateError::Constraint { .. } => {
                 Self::new("invalid_request", error.to_string(), "see docs/openai.md for what can be enforced")
                     .param("response_format")
             }

@@ -20,10 +20,8 @@ pub enum Format {
     Quotes(Vec<String>),
 }
 
-/// Longest white space at one place. Without a limit, a small model that has begun to indent may never stop.
-const WHITE_SPACE: &str = r"[\x20\x0A\x0D\x09]{1,40}";
-
-/// The schema with our options, which replace any that it came with.
+/// The schema with our options, which replace any that it came with. White space is fixed: a small model that
+/// may begin a new line may never stop, and what is fixed need not be computed.
 pub(super) fn with_options(schema: &Value, strict: bool) -> Value {
     let mut schema = match schema {
         // `true` and `false` are schemas; anything else that is no object is refused by the compiler.
@@ -34,7 +32,10 @@ pub(super) fn with_options(schema: &Value, strict: bool) -> Value {
     if let Some(keywords) = schema.as_object_mut() {
         keywords.insert(
             "x-guidance".to_owned(),
-            json!({"whitespace_pattern": WHITE_SPACE, "lenient": !strict, "coerce_one_of": true}),
+            json!({
+                "whitespace_flexible": false, "item_separator": ", ", "key_separator": ": ",
+                "lenient": !strict, "coerce_one_of": true,
+            }),
         );
     }
     schema

@@ -130,11 +130,12 @@ fn any_walk_through_an_object_is_an_object() {
     }
 }
 
+type Check = fn(&str) -> bool;
+
 #[test]
 fn any_walk_through_a_regex_matches() {
     let tokens = tokens();
     let vocabulary = vocabulary(&tokens);
-    type Check = fn(&str) -> bool;
     let cases: [(&str, Check); 3] = [
         (r"[a-f]{2,5}/\d{3}", |text| {
             text.split_once('/').is_some_and(|(left, right)| {

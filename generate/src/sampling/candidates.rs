@@ -38,6 +38,14 @@ impl Candidates {
         self.list.is_empty()
     }
 
+    /// The token, where it is the last one.
+    pub(super) fn only(&self) -> Option<u32> {
+        match self.list.as_slice() {
+            [candidate] => Some(candidate.token),
+            _ => None,
+        }
+    }
+
     pub(super) fn top(&self) -> impl Iterator<Item = (u32, f32)> {
         self.list.iter().map(|candidate| (candidate.token, candidate.logit))
     }

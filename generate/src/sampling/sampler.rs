@@ -105,6 +105,11 @@ impl Sampler {
         }
         self.candidates.most_probable(self.sampling.top_p);
         self.candidates.relatively_likely(self.sampling.min_p);
+        // What is certain takes no random number: a text is the same whether its format forces tokens at once
+        // or they are drawn one by one.
+        if let Some(token) = self.candidates.only() {
+            return Some(token);
+        }
         self.candidates.weigh(self.sampling.temperature);
         // 53 random bits make a share from 0 to 1.
         let share = (self.random.next_u64() >> 11) as f64 / (1_u64 << 53) as f64;

@@ -79,7 +79,7 @@ impl Choice {
 
     /// The text that was held back.
     fn end(&mut self, reason: EndReason) -> String {
-        let (rest, calls) = self.tools.take().map_or_else(Default::default, ToolReader::finish);
+        let (rest, calls) = self.tools.take().map(ToolReader::finish).unwrap_or_default();
         self.calls = calls;
         self.calls.truncate(self.most_calls);
         let reason = finish_reason(reason);

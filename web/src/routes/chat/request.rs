@@ -165,14 +165,15 @@ impl ChatRequest {
 
     pub fn question(&self) -> ApiResult<String> {
         let question = self.messages.iter().rev().find(|message| message.role == "user");
-        question.map(|message| message.content.text()).unwrap_or_else(|| {
-            Err(ApiError::new(
+        let question = question.ok_or_else(|| {
+            ApiError::new(
                 "invalid_request",
                 "there is no message with the role user",
                 "send the question as a user message",
             )
-            .param("messages"))
-        })
+            .param("messages")
+        })?;
+        question.content.text()
     }
 
     pub fn conversation(&self) -> ApiResult<Vec<Message>> {
