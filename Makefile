@@ -22,7 +22,7 @@ PAGE := web/ui/dist/index.html
 PAGE_SOURCES := $(shell find web/ui -path web/ui/node_modules -prune -o -path web/ui/dist -prune -o -type f -print 2>/dev/null)
 
 .PHONY: up down test check build models page corpus requirements test-requirements \
-	test-page test-rust test-on-both test-browser clean
+	test-page test-rust test-on-both test-browser test-clients clean
 
 up: requirements page build models corpus
 	@tests/service.sh start "$(TERROIR)" "$(DATA)" "$(LISTEN)"
@@ -89,6 +89,11 @@ test-on-both:
 
 test-browser: build models corpus
 	tests/browser.sh "$(TERROIR)" $(CORPUS)
+
+# OpenAI's clients and LangChain's against a service of their own. Not part of `make test`: the packages come
+# from outside, newest first, so that a change of theirs is seen.
+test-clients: build models
+	tests/clients.sh "$(TERROIR)" "$(DATA)/cache/clients"
 
 check:
 	cargo fmt --all --check

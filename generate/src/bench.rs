@@ -73,8 +73,8 @@ fn run(generator: &Generator, prompt: &[u32], max_tokens: usize) -> Result<usize
     let request = CompleteRequest { prompt: prompt.to_vec(), sampling, ..CompleteRequest::default() };
     let mut pieces = generator.complete(request)?;
     while let Some(piece) = pieces.blocking_recv() {
-        if let Piece::End { output_tokens } = piece? {
-            return Ok(output_tokens);
+        if let Piece::End { usage, .. } = piece? {
+            return Ok(usage.output_tokens);
         }
     }
     Err(GenerateError::Closed)

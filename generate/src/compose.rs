@@ -34,13 +34,13 @@ pub(crate) async fn write(
     let mut pending = String::new();
     while let Some(piece) = pieces.recv().await {
         match piece? {
-            Piece::Text(text) => {
+            Piece::Text { text, .. } => {
                 pending.push_str(&text);
                 while let Some(statement) = first_statement(&mut pending) {
                     state(encoder, request, ranking, writing, &statement).await?;
                 }
             }
-            Piece::End { output_tokens } => writing.usage.output_tokens += output_tokens,
+            Piece::End { usage, .. } => writing.usage.output_tokens += usage.output_tokens,
         }
     }
     state(encoder, request, ranking, writing, &pending).await

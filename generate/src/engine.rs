@@ -18,19 +18,20 @@ mod tests;
 mod writing;
 
 use std::any::Any;
-use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::sync::mpsc::Sender;
+use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 
 use terroir_embed::{ModelFiles, Passport};
 use tokio::sync::{mpsc, oneshot};
 
-pub(crate) use self::complete::Piece;
+pub use self::complete::{EndReason, Piece, WrittenToken};
 use self::model::Model;
 use self::queue::Place;
 use self::scheduler::Scheduler;
 use crate::Sampling;
+use crate::constraint::{Constraint, Vocabulary};
 use crate::error::{GenerateError, Result};
 use crate::template::ChatTemplate;
 use crate::tokens::Tokens;
@@ -81,6 +82,8 @@ struct Inner {
     thread: Option<JoinHandle<()>>,
     tokens: Arc<Tokens>,
     template: ChatTemplate,
+    /// Made when a text is constrained for the first time.
+    vocabulary: OnceLock<Vocabulary>,
     passport: Passport,
     context_tokens: usize,
     threads: usize,
@@ -104,6 +107,7 @@ pub(crate) struct CompleteRequest {
     pub(crate) sampling: Sampling,
     /// Who waits for it: owners are served in turn.
     pub(crate) owner: String,
+    pub(crate) constraint: Option<Constraint>,
 }
 
 enum Job {
@@ -152,6 +156,7 @@ impl Generator {
                 thread: Some(thread),
                 tokens,
                 template,
+                vocabulary: OnceLock::new(),
                 passport: files.passport.clone(),
                 context_tokens,
                 threads: options.threads.max(1),
@@ -178,6 +183,15 @@ impl Generator {
 
     pub(crate) fn template(&self) -> &ChatTemplate {
         &self.inner.template
+    }
+
+    pub(crate) fn vocabulary(&self) -> Result<Vocabulary> {
+        if let Some(vocabulary) = self.inner.vocabulary.get() {
+            return Ok(vocabulary.clone());
+        }
+        // Two at once make it twice, and one is kept.
+        let vocabulary = Vocabulary::new(Arc::clone(&self.inner.tokens))?;
+        Ok(self.inner.vocabulary.get_or_init(|| vocabulary).clone())
     }
 
     /// Mean log-likelihood per token of the target after each of `givens`, in order. Dropping the future

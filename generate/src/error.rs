@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use terroir_embed::EmbedError;
 
-/// Transient: `Busy`. The caller's: `PromptTooLong`, `Sampling`, `Conversation`. The operator's:
-/// `Damaged`, `Architecture`, `Unreadable`, `Template`, `Memory`, `Io`. Ours: `Closed`, `Crashed`, `Inference`.
+/// Transient: `Busy`. The caller's: `PromptTooLong`, `Prompt`, `Sampling`, `Format`, `Conversation`. The operator's:
+/// `Damaged`, `Architecture`, `Unreadable`, `Template`, `Memory`, `Io`. Ours: `Closed`, `Crashed`, `Inference`,
+/// `Constraint`.
 #[derive(Debug, thiserror::Error)]
 pub enum GenerateError {
     #[error("the generating model's queue is full; try again in a moment")]
@@ -44,6 +45,12 @@ pub enum GenerateError {
     Memory { bytes: usize, least_bytes: usize },
     #[error("sampling parameter {parameter} is {value}; {expected}")]
     Sampling { parameter: &'static str, value: String, expected: &'static str },
+    #[error("the prompt cannot be used: {reason}")]
+    Prompt { reason: String },
+    #[error("the format cannot be enforced: {reason}")]
+    Format { reason: String },
+    #[error("the text could not be held to its format: {reason}")]
+    Constraint { reason: String },
     #[error(transparent)]
     Encoder(#[from] EmbedError),
     #[error(transparent)]

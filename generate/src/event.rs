@@ -94,6 +94,9 @@ pub enum Outcome {
 pub struct Usage {
     pub prompt_tokens: usize,
     pub output_tokens: usize,
+    /// Of the prompt's, those that were not computed again; absent where the engine does not tell.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cached_tokens: Option<usize>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]

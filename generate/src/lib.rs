@@ -5,7 +5,7 @@
 //! question + passages ─ Answerer ─▶ select | compose ─▶ verify ─▶ AnswerEvent…
 //! ```
 //!
-//! Start with [`Answerer::answer`].
+//! Start with [`Answerer::answer`]; [`Generator::write`] is the model by itself, without passages.
 
 mod abstain;
 mod answer;
@@ -14,6 +14,7 @@ pub mod bench;
 mod calibrate;
 mod compose;
 mod compute;
+mod constraint;
 mod engine;
 mod error;
 mod event;
@@ -27,12 +28,17 @@ mod template;
 #[cfg(test)]
 mod tiny;
 mod tokens;
+mod tools;
 mod verify;
 mod weights;
 mod words;
+mod write;
 
 pub use answer::Answerer;
-pub use engine::{Generator, GeneratorOptions};
+pub use constraint::Format;
+pub use engine::{EndReason, Generator, GeneratorOptions, Piece, WrittenToken};
 pub use error::GenerateError;
 pub use event::{AnswerEvent, AnswerRequest, Citation, Outcome, Passage, Style, Timings, Usage};
-pub use sampling::Sampling;
+pub use sampling::{MAX_ALTERNATIVES, Sampling};
+pub use tools::{Tool, ToolCall, ToolChoice, ToolReader};
+pub use write::{Message, Prompt, WriteRequest};

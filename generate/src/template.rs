@@ -104,6 +104,12 @@ impl ChatTemplate {
         })
     }
 
+    /// Whether the template says what the tools are.
+    pub(crate) fn knows_tools(&self) -> bool {
+        let chat = self.environment.get_template("chat");
+        self.has_tool_template || chat.is_ok_and(|template| template.source().contains("tools"))
+    }
+
     /// The prompt, up to where the answer begins: text of ours, for [`Tokens::encode`] with `trusted`. It may
     /// hold marks that are not to be shown. `tools` is a list of `{"type": "function", "function": …}`.
     pub(crate) fn render(&self, messages: &[Message], tools: Option<&Json>) -> Result<String> {

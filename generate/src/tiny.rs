@@ -61,6 +61,23 @@ impl Tiny {
         self.metadata.push((key.into(), value));
     }
 
+    /// More tokens, of whole texts, behind the others. The weights know nothing of them.
+    pub(crate) fn add_tokens(&mut self, texts: &[&str]) {
+        for (key, value) in &mut self.metadata {
+            match (key.as_str(), value) {
+                ("tokenizer.ggml.tokens", Value::Array(tokens)) => {
+                    let stand_ins = crate::tokens::byte_stand_ins().collect::<Vec<_>>();
+                    let text = |text: &str| text.bytes().map(|byte| stand_ins[usize::from(byte)]).collect::<String>();
+                    tokens.extend(texts.iter().map(|other| Value::String(text(other))));
+                }
+                ("tokenizer.ggml.token_type", Value::Array(kinds)) => {
+                    kinds.extend(texts.iter().map(|_| Value::I32(1)));
+                }
+                _ => {}
+            }
+        }
+    }
+
     pub(crate) fn without(&mut self, key: &str) {
         self.metadata.retain(|(known, _)| known != key);
         self.tensors.retain(|(known, ..)| known != key);

@@ -156,7 +156,6 @@ impl Tokens {
     }
 
     /// In the vocabulary. The weights may have rows for more.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the engine, which masks the rest"))]
     pub(crate) fn size(&self) -> usize {
         self.bytes.len()
     }
@@ -177,7 +176,6 @@ impl Tokens {
     }
 
     /// Whether a text without a chat template begins with [`Tokens::begin`]; templates write it themselves.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for prompts without a template"))]
     pub(crate) fn adds_begin(&self) -> bool {
         self.adds_begin
     }

@@ -8,5 +8,6 @@ mod commands;
 mod crash;
 mod documents;
 mod fixtures;
+mod openai;
 mod openapi;
 mod service;

@@ -44,6 +44,8 @@ const TABLE: &[(&str, &str, u16)] = &[
     ("empty_question", "invalid_request_error", 400),
     ("empty_query", "invalid_request_error", 400),
     ("invalid_json", "invalid_request_error", 400),
+    ("unsupported", "invalid_request_error", 400),
+    ("context_length_exceeded", "invalid_request_error", 400),
     ("invalid_upload", "invalid_request_error", 400),
     ("unauthorized", "unauthorized", 401),
     ("forbidden_origin", "unauthorized", 403),

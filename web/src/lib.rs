@@ -25,3 +25,4 @@ pub mod routes;
 pub mod sse;
 pub mod telemetry;
 mod ui;
+mod writing;

@@ -183,6 +183,20 @@ impl From<&GenerateError> for ApiError {
     fn from(error: &GenerateError) -> Self {
         match error {
             GenerateError::Busy => overloaded(),
+            GenerateError::PromptTooLong { .. } => {
+                Self::new("context_length_exceeded", error.to_string(), "send less text, or choose another model")
+                    .param("messages")
+            }
+            GenerateError::Prompt { .. } => {
+                Self::new("invalid_request", error.to_string(), "send a text or tokens of this model").param("prompt")
+            }
+            GenerateError::Sampling { parameter, .. } => {
+                Self::new("invalid_request", error.to_string(), "leave it out for the default").param(parameter)
+            }
+            GenerateError::Format { .. } | GenerateError::Constraint { .. } => {
+                Self::new("invalid_request", error.to_string(), "see docs/openai.md for what can be enforced")
+                    .param("response_format")
+            }
             other => Self::internal(other),
         }
     }

@@ -215,8 +215,8 @@ async fn read_all(mut pieces: mpsc::Receiver<Result<Piece>>) -> (String, usize) 
     let mut text = String::new();
     while let Some(piece) = pieces.recv().await {
         match piece.expect("a piece") {
-            Piece::Text(more) => text.push_str(&more),
-            Piece::End { output_tokens } => return (text, output_tokens),
+            Piece::Text { text: more, .. } => text.push_str(&more),
+            Piece::End { usage, .. } => return (text, usage.output_tokens),
         }
     }
     panic!("no end");

@@ -48,7 +48,7 @@ impl Writing {
     ) -> Self {
         let room = context_tokens.saturating_sub(request.prompt.len());
         Self {
-            text: Some(Text::new(request, room)),
+            text: Some(Text::new(request, room, cache.tokens())),
             drafts: Drafts::new(&request.prompt),
             unread: request.prompt[cache.tokens()..].iter().copied().collect(),
             prompt_tokens: request.prompt.len(),
@@ -101,9 +101,9 @@ impl Writing {
         let guesses = &wish.tokens[wish.tokens.len() + 1 - wish.wanted..];
         let before = self.cache.tokens() - guesses.len();
         let mut right = 0;
-        for (index, logits) in logits.chunks_exact_mut(vocabulary).enumerate() {
+        while let Some(logits) = logits.get_mut(right * vocabulary..(right + 1) * vocabulary) {
             let Some(text) = &mut self.text else { break };
-            let (token, piece) = match text.next(tokens, logits) {
+            let (next, piece) = match text.next(tokens, logits) {
                 Ok(next) => next,
                 Err(error) => {
                     self.fail(error);
@@ -111,16 +111,17 @@ impl Writing {
                 }
             };
             self.unsent.extend(piece.map(Ok));
-            let Some(token) = token else {
+            if next.is_empty() {
                 self.end();
                 break;
-            };
-            self.drafts.push(token);
-            if guesses.get(index) != Some(&token) {
-                self.unread.push_back(token);
+            }
+            next.iter().for_each(|token| self.drafts.push(*token));
+            let known = next.iter().zip(&guesses[right..]).take_while(|(next, guess)| next == guess).count();
+            right += known;
+            if known < next.len() {
+                self.unread.extend(&next[known..]);
                 break;
             }
-            right += 1;
         }
         self.drafts.learn(guesses.len(), right);
         self.cache.truncate(before + right);

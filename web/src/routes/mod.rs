@@ -3,6 +3,7 @@
 mod ask;
 mod chat;
 mod collections;
+mod completions;
 mod content;
 mod documents;
 mod events;
@@ -17,8 +18,8 @@ mod upload;
 use actix_web::web;
 
 pub(crate) use self::{
-    ask::*, chat::*, collections::*, content::*, documents::*, events::*, health::*, maintenance::*, openai::*,
-    search::*, status::*, upload::*,
+    ask::*, chat::*, collections::*, completions::*, content::*, documents::*, events::*, health::*, maintenance::*,
+    openai::*, search::*, status::*, upload::*,
 };
 use crate::openapi;
 
@@ -41,8 +42,10 @@ pub fn all(config: &mut web::ServiceConfig) {
         .service(reindex)
         .service(doctor)
         .service(models)
+        .service(show_model)
         .service(embeddings)
         .service(chat_completions)
+        .service(completions)
         .service(livez)
         .service(readyz)
         .service(healthz)

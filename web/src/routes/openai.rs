@@ -1,11 +1,11 @@
-//! The routes that `OpenAI`'s clients know, over the same answers: `/v1/models`, `/v1/embeddings` and
-//! `/v1/chat/completions`. `sources` and `citations` are extra fields.
+//! Routes that `OpenAI`'s clients know: `/v1/models` and `/v1/embeddings`. `/v1/chat/completions` and
+//! `/v1/completions` are beside this file.
 
 use actix_web::{HttpResponse, get, post, web};
 use base64::Engine as _;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use terroir_embed::Input as Role;
+use terroir_embed::{Input as Role, Passport};
 use utoipa::ToSchema;
 
 use crate::app::Service;
@@ -38,17 +38,39 @@ pub struct ModelObject {
     pub owned_by: String,
 }
 
-/// The models that are installed.
+/// What the generating model's name ends with where it writes by itself, without the documents.
+pub const PLAIN: &str = ":plain";
+
+/// The models that are installed: the embedding one, the generating one, which answers from the documents,
+/// and the same under its name with `:plain`, which writes by itself.
 #[utoipa::path(tag = "openai", responses((status = 200, body = Value)))]
 #[get("/v1/models")]
 pub async fn models(service: web::Data<Service>) -> HttpResponse {
-    let passports = [Some(service.encoder.passport().clone()), service.generator_passport()];
-    let data: Vec<ModelObject> = passports
-        .into_iter()
-        .flatten()
-        .map(|passport| ModelObject { id: passport.name, object: "model", created: 0, owned_by: passport.source })
-        .collect();
-    HttpResponse::Ok().json(json!({"object": "list", "data": data}))
+    HttpResponse::Ok().json(json!({"object": "list", "data": known(&service)}))
+}
+
+/// One of the models.
+#[utoipa::path(tag = "openai", params(("id" = String, Path,)),
+    responses((status = 200, body = ModelObject), (status = 404, body = ErrorBody)))]
+#[get("/v1/models/{id}")]
+pub async fn show_model(service: web::Data<Service>, id: web::Path<String>) -> ApiResult<HttpResponse> {
+    let found = known(&service).into_iter().find(|model| model.id == *id);
+    found.map(|model| HttpResponse::Ok().json(model)).ok_or_else(|| unknown_model(&id))
+}
+
+fn known(service: &Service) -> Vec<ModelObject> {
+    let object = |id: String, passport: &Passport| ModelObject {
+        id,
+        object: "model",
+        created: 0,
+        owned_by: passport.source.clone(),
+    };
+    let encoder = service.encoder.passport();
+    let generator = service.generator_passport();
+    let generator = generator.iter().flat_map(|passport| {
+        [passport.name.clone(), format!("{}{PLAIN}", passport.name)].map(|id| object(id, passport))
+    });
+    [object(encoder.name.clone(), encoder)].into_iter().chain(generator).collect()
 }
 
 /// Vectors of texts, of length 1.
