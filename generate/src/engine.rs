@@ -18,6 +18,8 @@ mod tests;
 mod writing;
 
 use std::any::Any;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::atomic::AtomicUsize;
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, OnceLock};
@@ -107,6 +109,8 @@ pub(crate) struct CompleteRequest {
     pub(crate) sampling: Sampling,
     /// Who waits for it: owners are served in turn.
     pub(crate) owner: String,
+    /// The adapter of this name, where there is one; else the model by itself.
+    pub(crate) voice: Option<String>,
     pub(crate) constraint: Option<Constraint>,
 }
 
@@ -142,7 +146,16 @@ impl Job {
 impl Generator {
     /// Loads the weights (some seconds) and starts the model thread.
     pub fn open(files: &ModelFiles, options: GeneratorOptions) -> Result<Self> {
-        let model = Model::open(&files.weights, options)?;
+        Self::open_with_voices(files, options, &BTreeMap::new())
+    }
+
+    /// As [`open`](Self::open), with folders of low-rank adapters by name. All share the model's weights.
+    pub fn open_with_voices(
+        files: &ModelFiles,
+        options: GeneratorOptions,
+        voices: &BTreeMap<String, PathBuf>,
+    ) -> Result<Self> {
+        let model = Model::open(&files.weights, options, voices)?;
         let (tokens, template) = (Arc::clone(&model.tokens), model.template.clone());
         let context_tokens = model.context_tokens;
         let (jobs, queue) = std::sync::mpsc::channel();

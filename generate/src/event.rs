@@ -13,6 +13,8 @@ pub struct AnswerRequest {
     pub style: Style,
     /// Only [`Style::Compose`] samples; [`Style::Quote`] is deterministic.
     pub sampling: Sampling,
+    /// Only [`Style::Compose`] has one: the voice of this name where the generator has it.
+    pub voice: Option<String>,
 }
 
 /// How the answer is worded.

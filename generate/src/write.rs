@@ -77,7 +77,10 @@ impl Generator {
         };
         let prompt = self.read(request.prompt)?;
         let constraint = if format == Format::Text { None } else { Constraint::new(&self.vocabulary()?, &format)? };
-        Ok((CompleteRequest { prompt, sampling: request.sampling, constraint, ..CompleteRequest::default() }, request.texts))
+        Ok((
+            CompleteRequest { prompt, sampling: request.sampling, constraint, ..CompleteRequest::default() },
+            request.texts,
+        ))
     }
 
     fn read(&self, prompt: Prompt) -> Result<Vec<u32>> {

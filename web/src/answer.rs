@@ -43,6 +43,7 @@ pub async fn start(service: web::Data<Service>, request: AskRequest) -> ApiResul
         passages: found.inputs,
         style: service.style(request.style),
         sampling: service.sampling(&request),
+        voice: request.collection.clone(),
     });
     let (sender, receiver) = mpsc::channel(CHANNEL_CAPACITY);
     let run = Run {

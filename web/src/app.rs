@@ -130,9 +130,11 @@ fn load_generator(settings: &Settings, models: ModelStore) -> watch::Receiver<Ge
         cache_bytes: settings.models.cache_bytes,
         ..GeneratorOptions::default()
     };
+    let voices = settings.models.voices.iter().map(|voice| (voice.collection.clone(), voice.dir.clone())).collect();
     std::thread::spawn(move || {
         let files = models.files(&name).map_err(|error| error.to_string());
-        let opened = files.and_then(|files| Generator::open(&files, options).map_err(|error| error.to_string()));
+        let opened = files
+            .and_then(|files| Generator::open_with_voices(&files, options, &voices).map_err(|error| error.to_string()));
         let state = match opened {
             Ok(generator) => GeneratorState::Ready(generator),
             Err(reason) => {

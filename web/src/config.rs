@@ -78,6 +78,15 @@ pub struct Models {
     pub queue_capacity: usize,
     pub texts: usize,
     pub cache_bytes: usize,
+    pub voices: Vec<Voice>,
+}
+
+/// How free text about a collection is written.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Voice {
+    pub collection: String,
+    pub dir: PathBuf,
 }
 
 #[derive(Debug, Clone, Deserialize)]

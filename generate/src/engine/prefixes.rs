@@ -1,6 +1,8 @@
 //! Beginnings of prompts that were read before: instructions and passages repeat from question to question.
 
-use crate::llama::{Cache, pages_of};
+use std::sync::Arc;
+
+use crate::llama::{Adapter, Cache, pages_of};
 
 /// Texts remembered; the one not used for longest goes first.
 const MOST: usize = 32;
@@ -13,18 +15,31 @@ pub(super) struct Prefixes {
     entries: Vec<Entry>,
 }
 
-struct Entry {
-    tokens: Vec<u32>,
-    cache: Cache,
+/// The same tokens are remembered differently under another adapter.
+pub(super) struct Entry {
+    pub(super) tokens: Vec<u32>,
+    pub(super) cache: Cache,
+    pub(super) adapter: Option<Arc<Adapter>>,
+}
+
+impl Entry {
+    fn is_of(&self, adapter: Option<&Arc<Adapter>>) -> bool {
+        self.adapter.as_ref().map(Arc::as_ptr) == adapter.map(Arc::as_ptr)
+    }
+
+    fn begins(&self, longer: &Self) -> bool {
+        self.is_of(longer.adapter.as_ref()) && longer.tokens.starts_with(&self.tokens)
+    }
 }
 
 impl Prefixes {
     /// The cache of the longest known beginning of `prompt`, without its last token: something must be read to
     /// know what comes next.
-    pub(super) fn longest(&mut self, prompt: &[u32]) -> Option<Cache> {
+    pub(super) fn longest(&mut self, prompt: &[u32], adapter: Option<&Arc<Adapter>>) -> Option<Cache> {
         let most = prompt.len().saturating_sub(1);
         let common = |entry: &Entry| entry.tokens.iter().zip(&prompt[..most]).take_while(|(a, b)| a == b).count();
-        let (index, tokens) = self.entries.iter().map(common).enumerate().max_by_key(|(_, tokens)| *tokens)?;
+        let entries = self.entries.iter().enumerate().filter(|(_, entry)| entry.is_of(adapter));
+        let (index, tokens) = entries.map(|(index, entry)| (index, common(entry))).max_by_key(|(_, tokens)| *tokens)?;
         if tokens < LEAST_TOKENS {
             return None;
         }
@@ -35,13 +50,13 @@ impl Prefixes {
         Some(cache)
     }
 
-    /// `tokens` are those of `cache`. What the new text begins with needs no entry of its own.
-    pub(super) fn remember(&mut self, tokens: Vec<u32>, cache: Cache) {
-        if tokens.len() < LEAST_TOKENS || self.entries.iter().any(|entry| entry.tokens.starts_with(&tokens)) {
+    /// What the new text begins with needs no entry of its own.
+    pub(super) fn remember(&mut self, new: Entry) {
+        if new.tokens.len() < LEAST_TOKENS || self.entries.iter().any(|entry| new.begins(entry)) {
             return;
         }
-        self.entries.retain(|entry| !tokens.starts_with(&entry.tokens));
-        self.entries.push(Entry { tokens, cache });
+        self.entries.retain(|entry| !entry.begins(&new));
+        self.entries.push(new);
         if self.entries.len() > MOST {
             self.forget_oldest();
         }

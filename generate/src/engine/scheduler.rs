@@ -14,7 +14,7 @@ use super::model::Model;
 use super::prefixes::Prefixes;
 use super::queue::{Lines, Place};
 use super::scoring::{Batch, Scoring};
-use super::writing::{Wish, Writing};
+use super::writing::{Room, Wish, Writing};
 use super::{GeneratorOptions, Job, panic_message};
 use crate::error::GenerateError;
 use crate::llama::{Sequence, pages_of};
@@ -161,13 +161,18 @@ impl Scheduler {
         let fresh = || self.model.llama.cache();
         match job {
             Job::Score(request, reply) => {
-                let cache = self.prefixes.longest(&request.prefix).unwrap_or_else(fresh);
+                let cache = self.prefixes.longest(&request.prefix, None).unwrap_or_else(fresh);
                 self.scorings.push(Scoring::new(request, cache, pages, reply));
             }
             Job::Complete(request, to) => {
-                let cache = self.prefixes.longest(&request.prompt).unwrap_or_else(fresh);
-                let (context, speculates) = (self.model.context_tokens, self.options.speculates);
-                self.writings.push(Writing::new(&request, cache, context, pages, speculates, to));
+                let adapter = request.voice.as_ref().and_then(|voice| self.model.adapters.get(voice)).cloned();
+                let cache = self.prefixes.longest(&request.prompt, adapter.as_ref()).unwrap_or_else(fresh);
+                let room = Room {
+                    context_tokens: self.model.context_tokens,
+                    reserved_pages: pages,
+                    speculates: self.options.speculates,
+                };
+                self.writings.push(Writing::new(&request, cache, adapter, room, to));
             }
         }
     }
@@ -182,7 +187,8 @@ impl Scheduler {
         let mut sequences = Vec::new();
         for (writing, wish) in self.writings.iter_mut().zip(&wishes) {
             if let Some(Wish { tokens, wanted }) = wish {
-                sequences.push(Sequence { tokens, cache: &mut writing.cache, adapter: None, wanted: *wanted });
+                let adapter = writing.adapter.clone();
+                sequences.push(Sequence { tokens, cache: &mut writing.cache, adapter, wanted: *wanted });
             }
         }
         for (scoring, batch) in self.scorings.iter_mut().zip(&mut batches) {
@@ -256,8 +262,7 @@ impl Scheduler {
     fn remember_finished(&mut self) {
         let finished = self.writings.extract_if(.., |writing| writing.is_over()).collect::<Vec<_>>();
         for writing in finished {
-            let (tokens, cache) = writing.remembered();
-            self.prefixes.remember(tokens, cache);
+            self.prefixes.remember(writing.remembered());
         }
         while self.reserved_pages() + self.prefixes.pages() > self.model.pages && self.prefixes.forget_oldest() {}
     }

@@ -265,7 +265,8 @@ async fn memory_is_never_exceeded_however_many_wait() {
     let tiny = Tiny::new();
     let page_bytes = load(&tiny).llama.page_bytes();
     let cache_bytes = 11 * page_bytes;
-    let model = Model::open(&tiny.write(), GeneratorOptions { cache_bytes, ..options() }).expect("opens");
+    let model =
+        Model::open(&tiny.write(), GeneratorOptions { cache_bytes, ..options() }, &BTreeMap::new()).expect("opens");
     assert_eq!((model.pages, model.context_tokens), (11, 256));
     let (jobs, queue) = std::sync::mpsc::channel();
     let waiting = Arc::default();

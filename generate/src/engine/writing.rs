@@ -1,6 +1,7 @@
 //! A text that is being written, between two steps of the model.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
@@ -8,8 +9,9 @@ use tokio::sync::mpsc::error::TrySendError;
 use super::CompleteRequest;
 use super::complete::{Piece, Text};
 use super::drafts::Drafts;
+use super::prefixes::Entry;
 use crate::error::{GenerateError, Result};
-use crate::llama::Cache;
+use crate::llama::{Adapter, Cache};
 use crate::tokens::Tokens;
 
 pub(super) struct Writing {
@@ -17,6 +19,7 @@ pub(super) struct Writing {
     text: Option<Text>,
     drafts: Drafts,
     pub(super) cache: Cache,
+    pub(super) adapter: Option<Arc<Adapter>>,
     /// Tokens to read before the next one can be drawn: the rest of the prompt, or the last one drawn.
     unread: VecDeque<u32>,
     prompt_tokens: usize,
@@ -27,6 +30,13 @@ pub(super) struct Writing {
     /// What it may grow to, reserved from the beginning: a text that was begun can always be ended.
     pub(super) reserved_pages: usize,
     speculates: bool,
+}
+
+/// What a text may take.
+pub(super) struct Room {
+    pub(super) context_tokens: usize,
+    pub(super) reserved_pages: usize,
+    pub(super) speculates: bool,
 }
 
 /// What a text asks of the next step.
@@ -41,11 +51,11 @@ impl Writing {
     pub(super) fn new(
         request: &CompleteRequest,
         cache: Cache,
-        context_tokens: usize,
-        reserved_pages: usize,
-        speculates: bool,
+        adapter: Option<Arc<Adapter>>,
+        room: Room,
         to: mpsc::Sender<Result<Piece>>,
     ) -> Self {
+        let Room { context_tokens, reserved_pages, speculates } = room;
         let room = context_tokens.saturating_sub(request.prompt.len());
         Self {
             text: Some(Text::new(request, room, cache.tokens())),
@@ -54,6 +64,7 @@ impl Writing {
             prompt_tokens: request.prompt.len(),
             limit_tokens: request.prompt.len() + request.sampling.max_tokens.min(room),
             cache,
+            adapter,
             to,
             unsent: VecDeque::new(),
             reserved_pages,
@@ -154,8 +165,10 @@ impl Writing {
         self.unsent.push_back(Err(error));
     }
 
-    /// Tokens that the cache holds, for whoever begins the same.
-    pub(super) fn remembered(self) -> (Vec<u32>, Cache) {
-        (self.drafts.tokens()[..self.cache.tokens().min(self.drafts.tokens().len())].to_vec(), self.cache)
+    /// What the cache holds, for whoever begins the same.
+    pub(super) fn remembered(self) -> Entry {
+        let known = self.drafts.tokens();
+        let tokens = known[..self.cache.tokens().min(known.len())].to_vec();
+        Entry { tokens, cache: self.cache, adapter: self.adapter }
     }
 }
