@@ -50,7 +50,8 @@ pub struct EncoderOptions {
     pub threads: usize,
     /// Requests that may wait; one more is `Busy`.
     pub queue_capacity: usize,
-    /// Tokens computed at once by a thread. Bounds how long an interactive request waits behind bulk work.
+    /// Tokens computed at once by a thread. Bounds how long an interactive request waits behind bulk work, and how
+    /// long one thread computes alone at the end of it; from about 150 on, more make nothing faster.
     pub max_batch_tokens: usize,
     /// Texts are cut here even where the model reads more: time and memory of attention grow with the square.
     pub max_tokens: usize,
@@ -59,7 +60,7 @@ pub struct EncoderOptions {
 impl Default for EncoderOptions {
     fn default() -> Self {
         let threads = available_parallelism().map_or(1, std::num::NonZero::get);
-        Self { threads, queue_capacity: 64, max_batch_tokens: 512, max_tokens: 512 }
+        Self { threads, queue_capacity: 64, max_batch_tokens: 256, max_tokens: 512 }
     }
 }
 

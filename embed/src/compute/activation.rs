@@ -2,14 +2,7 @@
 
 use pulp::Simd;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Activation {
-    None,
-    /// `x · Φ(x)` with the error function, as BERT was trained; not the tanh approximation.
-    Gelu,
-}
-
-/// `x · Φ(x)`; within 4e-7 of the exact value, absolute.
+/// `x · Φ(x)` with the error function, as BERT was trained; not the tanh approximation. Within 4e-7 of the exact value, absolute.
 #[inline(always)]
 pub(crate) fn gelu<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
     let half = simd.mul_f32s(simd.splat_f32s(0.5), x);
@@ -34,22 +27,18 @@ fn erf<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
     simd.div_f32s(simd.mul_f32s(x, numerator), denominator)
 }
 
-/// `e^x` for x ≤ 0 (0 below -87); within 2e-7, relative. Two-step reduction by ln 2, then Cephes' degree-5
-/// polynomial (`expf`).
+/// `2^x` for -125 ≤ x ≤ 0, and `2^-125` below; within 2e-7, relative. Coefficients: Cephes (`exp2f`).
 #[inline(always)]
-pub(crate) fn exp_of_negative(x: f32) -> f32 {
-    /// Adding 1.5·2^23 rounds to an integer and leaves it in the low bits.
-    const ROUND: f32 = 12_582_912.0;
-    let x = x.max(-87.0);
-    let shifted = x * std::f32::consts::LOG2_E + ROUND;
-    let exponent = shifted - ROUND;
-    let rest = x - exponent * (355.0 / 512.0);
-    let rest = rest + exponent * 2.121_944_4e-4;
-    let mut polynomial = 1.987_569_1e-4;
-    for coefficient in [1.398_2e-3, 8.333_452e-3, 4.166_579_6e-2, 0.166_666_65, 0.5] {
-        polynomial = polynomial * rest + coefficient;
+pub(crate) fn exp2_of_negative<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
+    // Adding 1.5·2^23 rounds to an integer and leaves it in the low bits.
+    let round = simd.splat_f32s(12_582_912.0);
+    let x = simd.max_f32s(x, simd.splat_f32s(-125.0));
+    let shifted = simd.add_f32s(x, round);
+    let rest = simd.sub_f32s(x, simd.sub_f32s(shifted, round));
+    let mut power = simd.splat_f32s(1.535_336_2e-4);
+    for coefficient in [1.339_887_4e-3, 9.618_437e-3, 5.550_332_5e-2, 0.240_226_48, std::f32::consts::LN_2, 1.0] {
+        power = simd.mul_add_e_f32s(power, rest, simd.splat_f32s(coefficient));
     }
-    let mantissa = polynomial * rest * rest + rest + 1.0;
-    let scale = f32::from_bits((shifted.to_bits() << 23).wrapping_add(1.0_f32.to_bits()));
-    mantissa * scale
+    let exponent = simd.wrapping_dyn_shl_u32s(simd.transmute_u32s_f32s(shifted), simd.splat_u32s(23));
+    simd.transmute_f32s_u32s(simd.add_u32s(simd.transmute_u32s_f32s(power), exponent))
 }

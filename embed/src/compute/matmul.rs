@@ -1,11 +1,11 @@
-//! `rows × panels + bias`, with the activation applied while the result is still in registers.
+//! `rows × panels + bias`, with what comes after it done while the result is still in registers.
 //!
 //! A tile of `ROWS × VECTORS` registers accumulates over the whole depth, so every element is one chain
 //! of fused multiply-adds in the same order, whichever row of whichever batch it belongs to.
 
 use pulp::{Simd, WithSimd};
 
-use super::activation::{Activation, gelu};
+use super::activation::gelu;
 use super::panels::{Panels, WIDTH};
 
 /// Depth steps between two bounds checks.
@@ -29,12 +29,22 @@ pub(crate) struct RowsMut<'a> {
     pub(crate) stride: usize,
 }
 
-/// `out = activation(rows × panels + bias)`. `bias` covers all panels, or is empty.
+/// What becomes of `rows × panels + bias`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Finish {
+    Store,
+    /// Goes through the activation first.
+    Gelu,
+    /// Is added to what `out` holds: a residual.
+    Add,
+}
+
+/// `out = rows × panels + bias`, or as [`Finish`] says. `bias` covers all panels, or is empty.
 pub(crate) struct Matmul<'a> {
     pub(crate) rows: Rows<'a>,
     pub(crate) panels: &'a Panels,
     pub(crate) bias: &'a [f32],
-    pub(crate) activation: Activation,
+    pub(crate) finish: Finish,
     pub(crate) out: RowsMut<'a>,
 }
 
@@ -90,7 +100,7 @@ impl Matmul<'_> {
             };
             let bias = self.bias.get(first..first + width);
             let mut sums = tile::<S, ROWS, VECTORS>(simd, rows, self.rows.stride, weights, column, bias);
-            if self.activation == Activation::Gelu {
+            if self.finish == Finish::Gelu {
                 for sums in &mut sums {
                     for sum in sums {
                         *sum = gelu(simd, *sum);
@@ -99,21 +109,31 @@ impl Matmul<'_> {
             }
             for (index, sums) in sums.iter().enumerate() {
                 let start = (row + index) * self.out.stride + first;
+                let out = &mut self.out.data[start..start + count.min(width)];
                 if count >= width {
-                    let (out, _) = S::as_mut_simd_f32s(&mut self.out.data[start..start + width]);
-                    out[..VECTORS].copy_from_slice(sums);
+                    put(simd, self.finish, sums, out);
                 } else {
                     let mut values = [0.0; WIDTH];
-                    let (vectors, _) = S::as_mut_simd_f32s(&mut values);
-                    vectors[..VECTORS].copy_from_slice(sums);
-                    self.out.data[start..start + count].copy_from_slice(&values[..count]);
+                    values[..count].copy_from_slice(out);
+                    put(simd, self.finish, sums, &mut values[..width]);
+                    out.copy_from_slice(&values[..count]);
                 }
             }
         }
     }
 }
 
+/// One row of a tile to its place.
+#[inline(always)]
+fn put<S: Simd, const VECTORS: usize>(simd: S, finish: Finish, sums: &[S::f32s; VECTORS], out: &mut [f32]) {
+    let (out, _) = S::as_mut_simd_f32s(out);
+    for (out, sum) in out.iter_mut().zip(sums) {
+        *out = if finish == Finish::Add { simd.add_f32s(*out, *sum) } else { *sum };
+    }
+}
+
 /// `rows × panel + bias` for `VECTORS` registers of columns from `column` on.
+/// By value: sums behind a reference are kept in memory, which takes more than twice the time.
 #[inline(always)]
 fn tile<S: Simd, const ROWS: usize, const VECTORS: usize>(
     simd: S,

@@ -9,6 +9,8 @@
 pub(crate) mod activation;
 pub(crate) mod attention;
 mod lanes;
+pub(crate) mod layer;
+pub(crate) mod linear;
 pub(crate) mod matmul;
 pub(crate) mod norm;
 pub(crate) mod panels;

@@ -1,4 +1,4 @@
-//! Residual sum with layer normalisation, and the L2 norm.
+//! Layer normalisation, and the L2 norm.
 
 use pulp::Arch;
 
@@ -13,19 +13,12 @@ pub(crate) struct LayerNorm {
 }
 
 impl LayerNorm {
-    /// Normalises each row of `values` (`(rows, width)`) in place, after adding the same row of `residual`
-    /// unless that is empty.
-    pub(crate) fn apply(&self, values: &mut [f32], residual: &[f32]) {
+    /// Normalises each row of `values` (`(rows, width)`) in place.
+    pub(crate) fn apply(&self, values: &mut [f32]) {
         Arch::new().dispatch(
             #[inline(always)]
             || {
-                let width = self.weight.len();
-                for (index, row) in values.chunks_exact_mut(width).enumerate() {
-                    if let Some(residual) = residual.get(index * width..(index + 1) * width) {
-                        for (value, residual) in row.iter_mut().zip(residual) {
-                            *value += residual;
-                        }
-                    }
+                for row in values.chunks_exact_mut(self.weight.len()) {
                     self.row(row);
                 }
             },

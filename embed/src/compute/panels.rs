@@ -41,8 +41,13 @@ impl Panels {
 
     #[inline(always)]
     pub(crate) fn set_row(&mut self, row: usize, values: &[f32]) {
-        for (panel, values) in values.chunks(WIDTH).enumerate() {
-            self.panel_mut(panel)[row][..values.len()].copy_from_slice(values);
+        // Whole panels apart: a copy of known length is two registers, another is a call.
+        let (panels, rest) = values.as_chunks::<WIDTH>();
+        for (panel, values) in panels.iter().enumerate() {
+            self.panel_mut(panel)[row] = *values;
+        }
+        if !rest.is_empty() {
+            self.panel_mut(panels.len())[row][..rest.len()].copy_from_slice(rest);
         }
     }
 

@@ -2,9 +2,9 @@
 
 use pulp::{Arch, Scalar};
 
-use super::activation::{Activation, exp_of_negative, gelu};
-use super::attention::Attention;
-use super::matmul::{Matmul, Rows, RowsMut};
+use super::activation::{exp2_of_negative, gelu};
+use super::attention::{Attention, Scratch};
+use super::matmul::{Finish, Matmul, Rows, RowsMut};
 use super::norm::LayerNorm;
 use super::panels::{Panels, WIDTH};
 
@@ -46,20 +46,29 @@ fn check_matmul(set: Arch, rows: usize, depth: usize, columns: usize) {
     let panels = Panels::from_weight(&weight, columns, depth);
     let mut bias = noise(columns, 3);
     bias.resize(columns.div_ceil(WIDTH) * WIDTH, 0.0);
-    let mut out = vec![f32::NAN; rows * columns];
-    set.dispatch(Matmul {
-        rows: Rows { data: &lhs, stride: depth, count: rows },
-        panels: &panels,
-        bias: &bias,
-        activation: Activation::None,
-        out: RowsMut { data: &mut out, stride: columns },
-    });
-    for row in 0..rows {
-        for column in 0..columns {
-            let products = (0..depth).map(|k| f64::from(lhs[row * depth + k]) * f64::from(weight[column * depth + k]));
-            let expected = products.sum::<f64>() + f64::from(bias[column]);
-            let found = f64::from(out[row * columns + column]);
-            assert!((found - expected).abs() < 1e-5, "({row}, {column}) of {rows}×{depth}×{columns} with {set:?}");
+    let residual = noise(rows * columns, 4);
+    for finish in [Finish::Store, Finish::Add] {
+        let mut out = if finish == Finish::Add { residual.clone() } else { vec![f32::NAN; rows * columns] };
+        set.dispatch(Matmul {
+            rows: Rows { data: &lhs, stride: depth, count: rows },
+            panels: &panels,
+            bias: &bias,
+            finish,
+            out: RowsMut { data: &mut out, stride: columns },
+        });
+        for row in 0..rows {
+            for column in 0..columns {
+                let product = |k: usize| f64::from(lhs[row * depth + k]) * f64::from(weight[column * depth + k]);
+                let mut expected = (0..depth).map(product).sum::<f64>() + f64::from(bias[column]);
+                if finish == Finish::Add {
+                    expected += f64::from(residual[row * columns + column]);
+                }
+                let found = f64::from(out[row * columns + column]);
+                assert!(
+                    (found - expected).abs() < 1e-5,
+                    "({row}, {column}) of {rows}×{depth}×{columns}, {finish:?}, with {set:?}"
+                );
+            }
         }
     }
 }
@@ -75,7 +84,7 @@ fn a_row_gives_the_same_bits_wherever_it_stands() {
             rows: Rows { data: rows, stride: depth, count },
             panels: &panels,
             bias: &[],
-            activation: Activation::Gelu,
+            finish: Finish::Gelu,
             out: RowsMut { data: &mut out, stride: columns },
         });
         out
@@ -112,32 +121,30 @@ fn erf_series(x: f64) -> f64 {
 }
 
 #[test]
-fn exp_is_exact_to_single_precision() {
-    for step in 0..=86_000 {
+fn powers_of_two_are_exact_to_single_precision() {
+    for step in 0..=125_000 {
         let x = -(step as f32) / 1000.0;
-        let expected = f64::from(x).exp();
-        let error = (f64::from(exp_of_negative(x)) - expected).abs() / expected;
-        assert!(error < 3e-7, "exp({x}) is off by {error}");
+        let expected = f64::from(x).exp2();
+        let error = (f64::from(exp2_of_negative(Scalar, x)) - expected).abs() / expected;
+        assert!(error < 2e-7, "2^{x} is off by {error}");
     }
-    assert!(exp_of_negative(f32::MIN) < 1e-37);
+    assert!(exp2_of_negative(Scalar, f32::NEG_INFINITY) < 1e-37);
 }
 
 #[test]
-fn layer_norm_adds_the_residual_and_normalises() {
+fn layer_norm_normalises_each_row() {
     let width = 37;
     let norm = LayerNorm { weight: noise(width, 1), bias: noise(width, 2), epsilon: 1e-12 };
-    let (values, residual) = (noise(2 * width, 3), noise(2 * width, 4));
+    let values = noise(2 * width, 3);
     let mut found = values.clone();
-    norm.apply(&mut found, &residual);
-    for row in 0..2 {
-        let sums = (0..width)
-            .map(|i| f64::from(values[row * width + i]) + f64::from(residual[row * width + i]))
-            .collect::<Vec<_>>();
-        let mean = sums.iter().sum::<f64>() / width as f64;
-        let variance = sums.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / width as f64;
+    norm.apply(&mut found);
+    for (row, found) in values.chunks_exact(width).zip(found.chunks_exact(width)) {
+        let row = row.iter().copied().map(f64::from).collect::<Vec<_>>();
+        let mean = row.iter().sum::<f64>() / width as f64;
+        let variance = row.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / width as f64;
         for i in 0..width {
-            let expected = (sums[i] - mean) / variance.sqrt() * f64::from(norm.weight[i]) + f64::from(norm.bias[i]);
-            assert!((f64::from(found[row * width + i]) - expected).abs() < 1e-5);
+            let expected = (row[i] - mean) / variance.sqrt() * f64::from(norm.weight[i]) + f64::from(norm.bias[i]);
+            assert!((f64::from(found[i]) - expected).abs() < 1e-5);
         }
     }
 }
@@ -150,30 +157,28 @@ fn attention_stays_within_its_sequence() {
 }
 
 fn check_attention(set: Arch) {
-    let (heads, hidden) = (2, 12);
-    let sequences = [0..3, 3..4, 4..24];
-    let qkv = noise(24 * 3 * hidden, 7);
-    let mut out = vec![f32::NAN; 24 * hidden];
-    set.dispatch(Attention { qkv: &qkv, heads, hidden, sequences: &sequences, out: &mut out });
-    let size = hidden / heads;
-    let at = |token: usize, part: usize, column: usize| f64::from(qkv[token * 3 * hidden + part * hidden + column]);
+    let (size, stride) = (6, 15);
+    // As a part of a longer batch.
+    let sequences = [40..43, 43..44, 44..64, 64..124];
+    let qkv = noise(84 * 3 * size, 7);
+    let mut out = vec![f32::NAN; 84 * stride];
+    let mut scratch = Scratch::default();
+    let head = RowsMut { data: &mut out[4..], stride };
+    set.dispatch(Attention { qkv: &qkv, size, sequences: &sequences, out: head, scratch: &mut scratch });
+    let at = |token: usize, part: usize, column: usize| f64::from(qkv[((token - 40) * 3 + part) * size + column]);
     for sequence in &sequences {
         for token in sequence.clone() {
-            for column in 0..hidden {
-                let base = column / size * size;
-                let weights = sequence
-                    .clone()
-                    .map(|other| {
-                        let score = (base..base + size).map(|c| at(token, 0, c) * at(other, 1, c)).sum::<f64>();
-                        (score / (size as f64).sqrt()).exp()
-                    })
-                    .collect::<Vec<_>>();
-                let total = weights.iter().sum::<f64>();
-                let expected =
-                    sequence.clone().zip(&weights).map(|(other, w)| w / total * at(other, 2, column)).sum::<f64>();
-                let found = f64::from(out[token * hidden + column]);
-                assert!((found - expected).abs() < 1e-5, "token {token}, column {column}");
+            let weight = |other: usize| {
+                let score = (0..size).map(|c| at(token, 0, c) * at(other, 1, c)).sum::<f64>();
+                (score / (size as f64).sqrt()).exp()
+            };
+            let total = sequence.clone().map(weight).sum::<f64>();
+            for column in 0..size {
+                let sum = sequence.clone().map(|other| weight(other) * at(other, 2, column)).sum::<f64>();
+                let found = f64::from(out[(token - 40) * stride + 4 + column]);
+                assert!((found - sum / total).abs() < 1e-5, "token {token}, column {column} with {set:?}");
             }
         }
     }
+    assert!(out.chunks(stride).all(|row| row[..4].iter().chain(&row[4 + size..]).all(|other| other.is_nan())));
 }

@@ -2,15 +2,13 @@
 //! to end, so that short texts cost no padding and long ones no mask. RoBERTa, XLM-RoBERTa and DistilBERT
 //! have the same layers.
 
-use std::ops::Range;
-
-use candle_core::{Device, Result, Tensor};
+use candle_core::Result;
 use candle_nn::VarBuilder;
 
 use super::bert_config::{BertConfig, Names};
-use super::layers::{Linear, SelfAttention, load_norm};
+use super::layers::{load_heads, load_linear, load_norm};
 use super::pooling::Pooling;
-use crate::compute::activation::Activation;
+use crate::compute::layer::{Buffers, Layer};
 use crate::compute::norm::LayerNorm;
 
 #[derive(Debug)]
@@ -25,18 +23,6 @@ pub(super) struct Bert {
     layers: Vec<Layer>,
     pooling: Pooling,
     hidden: usize,
-    heads: usize,
-}
-
-#[derive(Debug)]
-struct Layer {
-    /// Query, key and value side by side.
-    qkv: Linear,
-    attention_output: Linear,
-    attention_norm: LayerNorm,
-    intermediate: Linear,
-    output: Linear,
-    output_norm: LayerNorm,
 }
 
 impl Bert {
@@ -54,7 +40,7 @@ impl Bert {
             positions = positions.broadcast_add(&types.narrow(0, 0, 1)?)?;
         }
         let layers = (0..config.num_hidden_layers)
-            .map(|index| Layer::load(&weights.pp(names.layers).pp(index), config, &names))
+            .map(|index| load_layer(&weights.pp(names.layers).pp(index), config, &names))
             .collect::<Result<_>>()?;
         Ok(Self {
             words: table("word_embeddings", config.vocab_size)?.flatten_all()?.to_vec1()?,
@@ -64,7 +50,6 @@ impl Bert {
             layers,
             pooling,
             hidden,
-            heads: config.num_attention_heads,
         })
     }
 
@@ -84,15 +69,15 @@ impl Bert {
             })
             .collect::<Vec<_>>();
         let mut values = self.embed(batch)?;
+        let mut buffers = Buffers::default();
         for layer in &self.layers {
-            values = layer.forward(&values, self.heads, self.hidden, &sequences)?;
+            layer.forward(&mut values, &sequences, &mut buffers);
         }
-        let values = values.flatten_all()?.to_vec1::<f32>()?;
         Ok(self.pooling.pool(&values, self.hidden, &sequences))
     }
 
     /// Sum of word, position and type embedding, normalised: `(tokens, hidden)`.
-    fn embed(&self, batch: &[Vec<u32>]) -> Result<Tensor> {
+    fn embed(&self, batch: &[Vec<u32>]) -> Result<Vec<f32>> {
         let tokens = batch.iter().map(Vec::len).sum::<usize>();
         let mut values = Vec::with_capacity(tokens * self.hidden);
         for ids in batch {
@@ -110,39 +95,21 @@ impl Bert {
                 values.extend(word.iter().zip(position).map(|(word, position)| word + position));
             }
         }
-        self.norm.apply(&mut values, &[]);
-        Tensor::from_vec(values, (tokens, self.hidden), &Device::Cpu)
+        self.norm.apply(&mut values);
+        Ok(values)
     }
 }
 
-impl Layer {
-    fn load(weights: &VarBuilder, config: &BertConfig, names: &Names) -> Result<Self> {
-        let (hidden, inner, epsilon) = (config.hidden_size, config.intermediate_size, config.layer_norm_eps);
-        let linear =
-            |name: &str, inputs, outputs, activation| Linear::load(&[weights.pp(name)], inputs, outputs, activation);
-        let norm = |name: &str| load_norm(&weights.pp(name), hidden, epsilon);
-        Ok(Self {
-            qkv: Linear::load(&names.qkv.map(|name| weights.pp(name)), hidden, hidden, Activation::None)?,
-            attention_output: linear(names.attention_output, hidden, hidden, Activation::None)?,
-            attention_norm: norm(names.attention_norm)?,
-            intermediate: linear(names.intermediate, hidden, inner, Activation::Gelu)?,
-            output: linear(names.output, inner, hidden, Activation::None)?,
-            output_norm: norm(names.output_norm)?,
-        })
-    }
-
-    /// `(tokens, hidden)` → the same.
-    fn forward(&self, values: &Tensor, heads: usize, hidden: usize, sequences: &[Range<usize>]) -> Result<Tensor> {
-        let attended = values
-            .apply_op1_no_bwd(&self.qkv)?
-            .apply_op1_no_bwd(&SelfAttention { heads, hidden, sequences })?
-            .apply_op1_no_bwd(&self.attention_output)?
-            .apply_op2_no_bwd(values, &self.attention_norm)?;
-        attended
-            .apply_op1_no_bwd(&self.intermediate)?
-            .apply_op1_no_bwd(&self.output)?
-            .apply_op2_no_bwd(&attended, &self.output_norm)
-    }
+fn load_layer(weights: &VarBuilder, config: &BertConfig, names: &Names) -> Result<Layer> {
+    let (hidden, inner, epsilon) = (config.hidden_size, config.intermediate_size, config.layer_norm_eps);
+    Ok(Layer {
+        heads: load_heads(&names.qkv.map(|name| weights.pp(name)), hidden, config.num_attention_heads)?,
+        attention_output: load_linear(&weights.pp(names.attention_output), hidden, hidden)?,
+        attention_norm: load_norm(&weights.pp(names.attention_norm), hidden, epsilon)?,
+        intermediate: load_linear(&weights.pp(names.intermediate), hidden, inner)?,
+        output: load_linear(&weights.pp(names.output), inner, hidden)?,
+        output_norm: load_norm(&weights.pp(names.output_norm), hidden, epsilon)?,
+    })
 }
 
 fn row(table: &[f32], hidden: usize, index: u32) -> Option<&[f32]> {
