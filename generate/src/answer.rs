@@ -53,7 +53,7 @@ impl Answerer {
 
     async fn write(&self, request: &AnswerRequest, writing: &mut Writing) -> Result<(Outcome, f32)> {
         request.sampling.check()?;
-        let ranking = select::rank(&self.generator, &self.encoder, &request.question, &request.passages).await?;
+        let ranking = select::rank(&self.generator, &self.encoder, request).await?;
         writing.usage.prompt_tokens = ranking.prompt_tokens;
         writing.timings.prefilter_ms = ranking.prefilter_ms;
         writing.timings.model_ms = ranking.model_ms;

@@ -7,7 +7,7 @@ use std::path::Path;
 use serde_json::Value;
 use terroir_embed::{Encoder, EncoderOptions, ModelStore};
 
-use crate::{Generator, GeneratorOptions, Passage, select};
+use crate::{AnswerRequest, Generator, GeneratorOptions, Passage, select};
 
 /// Questions per set, spread over it.
 const QUESTIONS: usize = 90;
@@ -71,8 +71,9 @@ async fn calibrate() {
             let gold = if case.answers.is_empty() { "unanswerable" } else { "gold" };
             let other = &cases[(index + cases.len() / 2) % cases.len()];
             for (kind, paragraph) in [(gold, &case.paragraph), ("other", &other.paragraph)] {
-                let passages = [passage(paragraph)];
-                let ranking = select::rank(&generator, &encoder, &case.question, &passages).await.expect("ranks");
+                let passages = vec![passage(paragraph)];
+                let request = AnswerRequest { question: case.question.clone(), passages, ..AnswerRequest::default() };
+                let ranking = select::rank(&generator, &encoder, &request).await.expect("ranks");
                 for (rank, candidate) in ranking.candidates.iter().enumerate() {
                     let holds = case.answers.iter().any(|answer| candidate.text.contains(answer.as_str()));
                     let evidence = candidate.evidence;

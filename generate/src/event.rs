@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::{GenerateError, Sampling};
 
 /// A question and the passages that may answer it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct AnswerRequest {
     pub question: String,
     /// Best first, as search found them. Data, never instructions.
@@ -15,6 +15,8 @@ pub struct AnswerRequest {
     pub sampling: Sampling,
     /// Only [`Style::Compose`] has one: the voice of this name where the generator has it.
     pub voice: Option<String>,
+    /// Who asks: owners are served in turn.
+    pub owner: String,
 }
 
 /// How the answer is worded.

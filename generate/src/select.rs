@@ -14,7 +14,7 @@ use crate::error::{GenerateError, Result};
 use crate::evidence::Evidence;
 use crate::sentence::{self, Span};
 use crate::words::{content_words, folded_words, names};
-use crate::{Generator, Passage};
+use crate::{AnswerRequest, Generator, Passage};
 
 /// Sentences that the encoder sees; of more, those that share most with the question.
 const ENCODED: usize = 48;
@@ -91,11 +91,11 @@ impl Ranking {
 pub(crate) async fn rank(
     generator: &Generator,
     encoder: &Encoder,
-    question: &str,
-    passages: &[Passage],
+    request: &AnswerRequest,
 ) -> Result<Ranking> {
+    let (question, passages) = (&request.question, &request.passages);
     let started = std::time::Instant::now();
-    let (asked, read) = (question.to_owned(), passages.to_vec());
+    let (asked, read) = (question.clone(), passages.clone());
     // Milliseconds of computing: too long for an async thread.
     let lexical = tokio::task::spawn_blocking(move || lexical(&asked, &read)).await;
     let mut candidates = lexical.map_err(|error| GenerateError::Crashed { reason: error.to_string() })?;
@@ -104,7 +104,7 @@ pub(crate) async fn rank(
     }
     let texts = candidates.iter().map(|candidate| candidate.text.clone()).collect::<Vec<_>>();
     let (asked, vectors) = tokio::try_join!(
-        encoder.encode(vec![question.to_owned()], Input::Query, Priority::Interactive),
+        encoder.encode(vec![question.clone()], Input::Query, Priority::Interactive),
         encoder.encode(texts, Input::Passage, Priority::Interactive),
     )?;
     let Some(asked) = asked.first() else {
@@ -120,9 +120,10 @@ pub(crate) async fn rank(
     let prefilter_ms = started.elapsed().as_millis() as u64;
 
     let started = std::time::Instant::now();
-    let request = score_request(generator, question, passages, &candidates)?;
-    let prompt_tokens = request.givens.iter().map(|given| given.len() + request.target.len()).sum();
-    let scores = generator.score(request).await?;
+    let scoring = score_request(generator, question, passages, &candidates)?;
+    let scoring = ScoreRequest { owner: request.owner.clone(), ..scoring };
+    let prompt_tokens = scoring.givens.iter().map(|given| given.len() + scoring.target.len()).sum();
+    let scores = generator.score(scoring).await?;
     if let Some((without, with)) = scores.split_first() {
         for (candidate, with) in candidates.iter_mut().zip(with) {
             candidate.evidence.gain = with - without;

@@ -16,6 +16,10 @@ pub struct WriteRequest {
     pub format: Format,
     /// Texts, each drawn by itself: the second with the seed after the first one's.
     pub texts: usize,
+    /// Who waits for it: owners are served in turn.
+    pub owner: String,
+    /// The voice of this name, where the generator has it.
+    pub voice: Option<String>,
 }
 
 /// What the model reads before it writes.
@@ -78,7 +82,13 @@ impl Generator {
         let prompt = self.read(request.prompt)?;
         let constraint = if format == Format::Text { None } else { Constraint::new(&self.vocabulary()?, &format)? };
         Ok((
-            CompleteRequest { prompt, sampling: request.sampling, constraint, ..CompleteRequest::default() },
+            CompleteRequest {
+                prompt,
+                sampling: request.sampling,
+                constraint,
+                owner: request.owner,
+                voice: request.voice,
+            },
             request.texts,
         ))
     }
@@ -131,6 +141,9 @@ fn in_template(message: Message) -> template::Message {
 
 #[cfg(test)]
 mod tests {
+    use candle_core::quantized::gguf_file::Value;
+    use serde_json::json;
+
     use super::*;
     use crate::tiny::Tiny;
     use crate::{EndReason, GeneratorOptions, ToolReader};
@@ -178,6 +191,7 @@ mod tests {
                 sampling: Sampling { log_probabilities, ..warm(seed) },
                 format: Format::JsonSchema { schema: schema.clone(), strict: true },
                 texts: 2,
+                ..WriteRequest::default()
             };
             let forced = written(&generator, request(None)).await;
             let drawn = written(&generator, request(Some(1))).await;
@@ -224,7 +238,8 @@ mod tests {
 
     #[tokio::test]
     async fn prompts_that_cannot_be_read_are_refused() {
-        let tiny = Tiny::new();
+        let mut tiny = Tiny::new();
+        tiny.set("tokenizer.ggml.add_bos_token", Value::Bool(true));
         let generator = generator(&tiny);
         for prompt in [Prompt::Tokens(vec![]), Prompt::Tokens(vec![5, 9999])] {
             let request = WriteRequest { prompt, ..WriteRequest::default() };

@@ -65,7 +65,14 @@ fn passages() -> Vec<Passage> {
 
 async fn ask(answerer: &Answerer, question: &str, passages: Vec<Passage>, style: Style) -> Answer {
     let sampling = Sampling { max_tokens: 48, ..Sampling::default() };
-    let mut events = answerer.answer(AnswerRequest { question: question.into(), passages, style, sampling });
+    let mut events = answerer.answer(AnswerRequest {
+        question: question.into(),
+        passages,
+        style,
+        sampling,
+        voice: None,
+        owner: String::new(),
+    });
     let (mut streamed, mut citations) = (String::new(), Vec::new());
     while let Some(event) = events.recv().await {
         match event {

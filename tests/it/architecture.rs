@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 const CRATES: [&str; 6] = ["ingest", "embed", "store", "generate", "web", "tests"];
 
 /// A heavy dependency, and the crates that may name it.
-const OWNERS: [(&str, &[&str]); 8] = [
+const OWNERS: [(&str, &[&str]); 9] = [
     ("lopdf", &["ingest", "tests"]),
     ("candle-core", &["embed", "generate"]),
-    ("candle-nn", &["embed", "generate"]),
-    ("candle-transformers", &["embed", "generate"]),
+    ("candle-nn", &["embed"]),
+    ("candle-transformers", &["embed"]),
+    ("llguidance", &["generate"]),
     ("tantivy", &["store"]),
     ("qdrant-edge", &["store"]),
     ("qdrant-client", &["store"]),

@@ -11,6 +11,7 @@ use uuid::Uuid;
 use crate::api::{Answer, AskRequest, Citation, Delta, Sources, Timings, Usage};
 use crate::app::Service;
 use crate::error::{ApiError, ApiResult};
+use crate::request::Owner;
 
 /// What happens on the way to an answer. Exactly one `Done` or `Failed` ends it.
 #[derive(Debug)]
@@ -26,7 +27,7 @@ pub enum Event {
 const CHANNEL_CAPACITY: usize = 32;
 
 /// Searches, and starts the answer. Errors that are known before the first event are returned here.
-pub async fn start(service: web::Data<Service>, request: AskRequest) -> ApiResult<mpsc::Receiver<Event>> {
+pub async fn start(service: web::Data<Service>, request: AskRequest, owner: Owner) -> ApiResult<mpsc::Receiver<Event>> {
     let asked = Instant::now();
     let question = service.check_question(&request.question)?;
     let scope = service.scope(request.collection.as_deref()).await?;
@@ -44,6 +45,7 @@ pub async fn start(service: web::Data<Service>, request: AskRequest) -> ApiResul
         style: service.style(request.style),
         sampling: service.sampling(&request),
         voice: request.collection.clone(),
+        owner: owner.0,
     });
     let (sender, receiver) = mpsc::channel(CHANNEL_CAPACITY);
     let run = Run {

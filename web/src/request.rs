@@ -1,13 +1,15 @@
 //! What happens around every request: an id, a log line without content, metrics, access, error bodies
 //! and the headers that keep a browser from doing what the page did not ask for.
 
+use std::convert::Infallible;
+use std::future::{Ready, ready};
 use std::time::Instant;
 
 use actix_web::body::{BoxBody, MessageBody};
-use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
-use actix_web::{Error, HttpMessage, HttpResponse, web};
+use actix_web::{Error, FromRequest, HttpMessage, HttpRequest, HttpResponse, web};
 use uuid::Uuid;
 
 use crate::access::Access;
@@ -19,6 +21,21 @@ use crate::metrics::Metrics;
 /// The id under which a request is found in the log.
 #[derive(Debug, Clone)]
 pub struct RequestId(pub String);
+
+/// Who asks, as far as the service can tell: the address that the request comes from. The model's time is shared
+/// between owners, not between requests.
+#[derive(Debug, Clone, Default)]
+pub struct Owner(pub String);
+
+impl FromRequest for Owner {
+    type Error = Infallible;
+    type Future = Ready<Result<Self, Infallible>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let address = request.peer_addr().map(|address| address.ip().to_string());
+        ready(Ok(Self(address.unwrap_or_default())))
+    }
+}
 
 const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; \
      img-src 'self' data: blob:; font-src 'self' data:; worker-src 'self' blob:; \

@@ -11,9 +11,9 @@ use serde_json::{Value, json};
 
 use super::{Constraint, Format, TokenSet, Vocabulary};
 use crate::error::GenerateError;
-use crate::gguf::Gguf;
 use crate::tiny::Tiny;
 use crate::tokens::Tokens;
+use crate::weights::Weights;
 
 /// Tokens of one byte, and of several that straddle marks, words and characters.
 const MERGED: [&str; 14] =
@@ -22,7 +22,7 @@ const MERGED: [&str; 14] =
 fn tokens() -> Arc<Tokens> {
     let mut tiny = Tiny::new();
     tiny.add_tokens(&MERGED);
-    Arc::new(Tokens::load(&Gguf::open(&tiny.write()).expect("opens")).expect("loads"))
+    Arc::new(Tokens::load(&Weights::open(&tiny.write()).expect("opens")).expect("loads"))
 }
 
 fn vocabulary(tokens: &Arc<Tokens>) -> Vocabulary {

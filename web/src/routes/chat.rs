@@ -12,6 +12,7 @@ pub use self::request::ChatRequest;
 use super::openai::{PLAIN, unknown_model};
 use crate::app::Service;
 use crate::error::{ApiResult, ErrorBody};
+use crate::request::Owner;
 
 /// Without more, the last user message is a question that is answered from the documents, with `sources`
 /// and `citations` as extra fields. The model writes by itself, from the whole conversation, when the model
@@ -21,7 +22,11 @@ use crate::error::{ApiResult, ErrorBody};
     responses((status = 200, body = Value), (status = 400, body = ErrorBody), (status = 404, body = ErrorBody),
         (status = 429, body = ErrorBody), (status = 503, body = ErrorBody)))]
 #[post("/v1/chat/completions")]
-pub async fn chat_completions(service: web::Data<Service>, request: web::Json<ChatRequest>) -> ApiResult<HttpResponse> {
+pub async fn chat_completions(
+    service: web::Data<Service>,
+    owner: Owner,
+    request: web::Json<ChatRequest>,
+) -> ApiResult<HttpResponse> {
     let request = request.into_inner();
     let name = service.settings.models.generate.clone();
     let model = request.model.clone().unwrap_or_else(|| name.clone());
@@ -31,8 +36,8 @@ pub async fn chat_completions(service: web::Data<Service>, request: web::Json<Ch
     request.check()?;
     let generator = service.generator().await?;
     if request.plain(model.ends_with(PLAIN))? {
-        plain::answer(&service, &generator, request, model).await
+        plain::answer(&service, &generator, request, model, owner).await
     } else {
-        grounded::answer(service, &generator, request, model).await
+        grounded::answer(service, &generator, request, model, owner).await
     }
 }

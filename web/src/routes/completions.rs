@@ -14,6 +14,7 @@ use utoipa::ToSchema;
 use super::openai::{PLAIN, unknown_model};
 use crate::app::Service;
 use crate::error::{ApiError, ApiResult, ErrorBody};
+use crate::request::Owner;
 use crate::sse;
 use crate::writing::{self, Drawing, Head, Pieces, StreamOptions, Sum, finish_reason, invalid, lossy, unsupported};
 
@@ -90,6 +91,7 @@ impl CompletionsRequest {
 #[post("/v1/completions")]
 pub async fn completions(
     service: web::Data<Service>,
+    owner: Owner,
     request: web::Json<CompletionsRequest>,
 ) -> ApiResult<HttpResponse> {
     let mut request = request.into_inner();
@@ -109,6 +111,8 @@ pub async fn completions(
         sampling: sampling.clone(),
         format: format.clone(),
         texts,
+        owner: owner.0.clone(),
+        voice: None,
     });
     let pieces = writing::start(&generator, requests.collect()).await;
     let pieces = pieces.map_err(|error| match error.param {
