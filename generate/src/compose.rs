@@ -30,7 +30,13 @@ pub(crate) async fn write(
     let prompt = tokens.encode(&generator.template().render(&messages, None)?, true)?;
     writing.usage.prompt_tokens += prompt.len();
     let sampling = request.sampling.clone();
-    let mut pieces = generator.complete(CompleteRequest { prompt, sampling, voice: request.voice.clone(), owner: request.owner.clone(), constraint: None })?;
+    let mut pieces = generator.complete(CompleteRequest {
+        prompt,
+        sampling,
+        voice: request.voice.clone(),
+        owner: request.owner.clone(),
+        constraint: None,
+    })?;
     let mut pending = String::new();
     while let Some(piece) = pieces.recv().await {
         match piece? {

@@ -88,11 +88,7 @@ impl Ranking {
 }
 
 /// Ranks the sentences of all passages by how well they answer.
-pub(crate) async fn rank(
-    generator: &Generator,
-    encoder: &Encoder,
-    request: &AnswerRequest,
-) -> Result<Ranking> {
+pub(crate) async fn rank(generator: &Generator, encoder: &Encoder, request: &AnswerRequest) -> Result<Ranking> {
     let (question, passages) = (&request.question, &request.passages);
     let started = std::time::Instant::now();
     let (asked, read) = (question.clone(), passages.clone());

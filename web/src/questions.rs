@@ -183,12 +183,16 @@ impl From<&GenerateError> for ApiError {
     fn from(error: &GenerateError) -> Self {
         match error {
             GenerateError::Busy => overloaded(),
-            GenerateError::PromptTooLong { .. } => {
+            GenerateError::PromptTooLong { .. } | GenerateError::Memory { .. } => {
                 Self::new("context_length_exceeded", error.to_string(), "send less text, or choose another model")
                     .param("messages")
             }
             GenerateError::Prompt { .. } => {
                 Self::new("invalid_request", error.to_string(), "send a text or tokens of this model").param("prompt")
+            }
+            GenerateError::Conversation { .. } => {
+                Self::new("invalid_request", error.to_string(), "send the messages in an order that the model knows")
+                    .param("messages")
             }
             GenerateError::Sampling { parameter, .. } => {
                 Self::new("invalid_request", error.to_string(), "leave it out for the default").param(parameter)

@@ -103,3 +103,6 @@ impl Delta {
         self.up.multiply(&Inputs::new(inner, self.up.inputs(), false))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -87,10 +87,15 @@ pub fn bench(settings: &Settings, command: &BenchCommand, json: bool) -> anyhow:
             if json {
                 return print_json(&measured);
             }
+            let rate = |tokens_per_s: Option<f64>| tokens_per_s.unwrap_or_default();
             println!(
-                "prefill {:.0} tokens/s, decode {:.0} tokens/s on {threads} threads",
+                "prefill {:.0} tokens/s, decode {:.0} tokens/s on {threads} threads; 8 texts together {:.0} tokens/s; \
+                 grounded text {:.0} tokens/s, with guessed tokens {:.0} tokens/s",
                 measured.prefill_tokens_per_s,
-                measured.decode_tokens_per_s.unwrap_or_default()
+                rate(measured.decode_tokens_per_s),
+                measured.together_tokens_per_s,
+                rate(measured.grounded_tokens_per_s),
+                rate(measured.guessed_tokens_per_s)
             );
             Ok(())
         }
