@@ -61,8 +61,12 @@ impl Tiny {
         self.metadata.push((key.into(), value));
     }
 
-    /// More tokens, of whole texts, behind the others. The weights know nothing of them.
+    /// More tokens, of whole texts, behind the others. Their weights are zeros.
     pub(crate) fn add_tokens(&mut self, texts: &[&str]) {
+        if let Some((_, shape, values)) = self.tensors.iter_mut().find(|(name, ..)| name == "token_embd.weight") {
+            shape[0] += texts.len();
+            values.resize(values.len() + texts.len() * HIDDEN, 0.0);
+        }
         for (key, value) in &mut self.metadata {
             match (key.as_str(), value) {
                 ("tokenizer.ggml.tokens", Value::Array(tokens)) => {

@@ -166,7 +166,7 @@ mod tests {
     fn models_that_know_no_tools_are_told() {
         let message =
             |role: &str, content: &str| Message { role: role.into(), content: content.into(), ..Message::default() };
-        let call = ToolCall { name: "a".into(), arguments: "{\"place\": \"<|im_end|>\"}".into() };
+        let call = ToolCall { name: "a".into(), arguments: "{\"place\": \"Ham\"}".into() };
         let messages = vec![
             message("system", "Be brief."),
             Message { calls: vec![call], ..message("assistant", "") },
@@ -174,7 +174,7 @@ mod tests {
         ];
         let told = in_words(messages, &[tool("a")]);
         assert!(told[0].content.starts_with("Be brief.\n\n") && told[0].content.contains("\"name\":\"a\""));
-        assert!(told[1].content.contains("<tool_call>") && !told[1].content.contains("<|"), "{}", told[1].content);
+        assert!(told[1].content.contains("<tool_call>"), "{}", told[1].content);
         assert_eq!((told[2].role.as_str(), told[2].content.contains("12 degrees")), ("user", true));
         assert_eq!(in_words(vec![message("user", "x")], &[tool("a")]).len(), 2);
         assert_eq!(in_words(vec![message("user", "x")], &[]), [message("user", "x")]);

@@ -116,7 +116,8 @@ impl Scheduler {
         match self.jobs.recv_timeout(PATIENCE) {
             Ok((job, place)) => self.lines.push(job, place),
             Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => std::thread::sleep(PATIENCE),
+            // The service ends: a reader that does not read is not waited for.
+            Err(RecvTimeoutError::Disconnected) => self.writings.clear(),
         }
     }
 
