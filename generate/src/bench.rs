@@ -158,15 +158,23 @@ fn together(generator: &Generator, output_tokens: usize) -> Result<f64> {
     // Each begins elsewhere, so that no two share what they remember.
     let texts = prompt.windows(TOGETHER_PROMPT_TOKENS.min(prompt.len())).take(TOGETHER);
     let all = texts.map(|text| start(generator, text, output_tokens));
-    let mut tokens = 0;
-    for mut pieces in all.collect::<Result<Vec<_>>>()? {
-        while let Some(piece) = pieces.blocking_recv() {
-            if let Piece::End { usage, .. } = piece? {
-                tokens += usage.output_tokens;
-            }
+    let all = all.collect::<Result<Vec<_>>>()?;
+    // Each has its own reader: one that does not read stops its text.
+    let tokens = std::thread::scope(|scope| {
+        let readers = all.into_iter().map(|pieces| scope.spawn(|| count(pieces))).collect::<Vec<_>>();
+        readers.into_iter().map(|reader| reader.join().unwrap_or(Err(GenerateError::Closed))).sum::<Result<usize>>()
+    })?;
+    Ok(tokens as f64 / started.elapsed().as_secs_f64())
+}
+
+/// Tokens of a text.
+fn count(mut pieces: mpsc::Receiver<Result<Piece>>) -> Result<usize> {
+    while let Some(piece) = pieces.blocking_recv() {
+        if let Piece::End { usage, .. } = piece? {
+            return Ok(usage.output_tokens);
         }
     }
-    Ok(tokens as f64 / started.elapsed().as_secs_f64())
+    Err(GenerateError::Closed)
 }
 
 fn cpu_seconds() -> f64 {

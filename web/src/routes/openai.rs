@@ -46,7 +46,7 @@ pub const PLAIN: &str = ":plain";
 #[utoipa::path(tag = "openai", responses((status = 200, body = Value)))]
 #[get("/v1/models")]
 pub async fn models(service: web::Data<Service>) -> HttpResponse {
-    HttpResponse::Ok().json(json!({"object": "list", "data": known(&service)}))
+    HttpResponse::Ok().json(json!({"object": "list", "data": known(&service).await}))
 }
 
 /// One of the models.
@@ -54,11 +54,11 @@ pub async fn models(service: web::Data<Service>) -> HttpResponse {
     responses((status = 200, body = ModelObject), (status = 404, body = ErrorBody)))]
 #[get("/v1/models/{id}")]
 pub async fn show_model(service: web::Data<Service>, id: web::Path<String>) -> ApiResult<HttpResponse> {
-    let found = known(&service).into_iter().find(|model| model.id == *id);
+    let found = known(&service).await.into_iter().find(|model| model.id == *id);
     found.map(|model| HttpResponse::Ok().json(model)).ok_or_else(|| unknown_model(&id))
 }
 
-fn known(service: &Service) -> Vec<ModelObject> {
+async fn known(service: &Service) -> Vec<ModelObject> {
     let object = |id: String, passport: &Passport| ModelObject {
         id,
         object: "model",
@@ -66,7 +66,8 @@ fn known(service: &Service) -> Vec<ModelObject> {
         owned_by: passport.source.clone(),
     };
     let encoder = service.encoder.passport();
-    let generator = service.generator_passport();
+    // While it is being loaded, whoever asks for the models waits for it.
+    let generator = service.generator().await.ok().map(|generator| generator.passport().clone());
     let generator = generator.iter().flat_map(|passport| {
         [passport.name.clone(), format!("{}{PLAIN}", passport.name)].map(|id| object(id, passport))
     });
