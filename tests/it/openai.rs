@@ -62,7 +62,11 @@ fn the_model_writes_by_itself_where_that_is_asked_for() {
     assert_eq!(text, content(&plain));
     assert_eq!(chunks[0]["choices"][0]["delta"]["role"], "assistant");
     let (usage, last) = (chunks.last().unwrap(), &chunks[chunks.len() - 2]);
-    assert_eq!(usage["usage"], plain["usage"]);
+    for count in ["prompt_tokens", "completion_tokens", "total_tokens"] {
+        assert_eq!(usage["usage"][count], plain["usage"][count]);
+    }
+    // The same prompt was read before.
+    assert!(usage["usage"]["prompt_tokens_details"]["cached_tokens"].as_u64().unwrap() > 5, "{usage}");
     assert_eq!(last["choices"][0]["finish_reason"], plain["choices"][0]["finish_reason"]);
 }
 
