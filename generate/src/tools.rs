@@ -67,10 +67,10 @@ pub(crate) fn in_words(mut messages: Vec<Message>, tools: &[Tool]) -> Vec<Messag
     for message in &mut messages {
         for call in std::mem::take(&mut message.calls) {
             let call = call.in_template();
-            message.content.push_str(&format!("\n<tool_call>\n{}\n</tool_call>", call["function"]));
+            message.content += &["\n<tool_call>\n", &call["function"].to_string(), "\n</tool_call>"].concat();
         }
         if message.role == "tool" {
-            message.role = "user".to_owned();
+            "user".clone_into(&mut message.role);
             message.content = format!("<tool_response>\n{}\n</tool_response>", message.content);
         }
         message.content = message.content.trim().to_owned();

@@ -46,9 +46,7 @@ impl Number for f32 {
 #[inline(always)]
 pub(super) fn multiply<S: Simd, N: Number>(simd: S, rows: Rows, panel: &[[N; WIDTH]], out: RowsMut) {
     match (S::F32_LANES, S::REGISTER_COUNT) {
-        (16, _) => strips::<S, N, 8, 2>(simd, rows, panel, out),
-        (8, _) => strips::<S, N, 4, 2>(simd, rows, panel, out),
-        (4, 32) => strips::<S, N, 8, 2>(simd, rows, panel, out),
+        (16, _) | (4, 32) => strips::<S, N, 8, 2>(simd, rows, panel, out),
         _ => strips::<S, N, 4, 2>(simd, rows, panel, out),
     }
 }

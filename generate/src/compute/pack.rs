@@ -145,7 +145,7 @@ fn nibbles_by_64(bytes: &[u8], numbers: &mut [u8; SUPERBLOCK]) {
     }
 }
 
-/// Q4_K, Q5_K: eight pairs of six bits in twelve bytes, after the two scales of scales.
+/// `Q4_K`, `Q5_K`: eight pairs of six bits in twelve bytes, after the two scales of scales.
 fn scales_and_least(block: &[u8], scales: &mut [f32; 8], least: &mut [f32; 8]) {
     let (of_scales, of_least, packed) = (half_at(block, 0), half_at(block, 2), &block[4..16]);
     for part in 0..8 {
@@ -160,7 +160,7 @@ fn scales_and_least(block: &[u8], scales: &mut [f32; 8], least: &mut [f32; 8]) {
     }
 }
 
-/// Q2_K: 16 pairs of four bits, 64 bytes of numbers, the two scales of scales.
+/// `Q2_K`: 16 pairs of four bits, 64 bytes of numbers, the two scales of scales.
 fn two_bits(block: &[u8; 84], scales: &mut [f32; 16], least: &mut [f32; 16], numbers: &mut [u8; SUPERBLOCK]) {
     let (of_scales, of_least) = (half_at(block, 80), half_at(block, 82));
     for ((scale, least), packed) in scales.iter_mut().zip(least).zip(block) {
@@ -177,7 +177,7 @@ fn pairs_of_bits(bytes: &[u8], numbers: &mut [u8; SUPERBLOCK]) {
     }
 }
 
-/// Q3_K: 32 bytes of third bits, 64 of lower ones, 16 scales of six bits in twelve bytes, their scale.
+/// `Q3_K`: 32 bytes of third bits, 64 of lower ones, 16 scales of six bits in twelve bytes, their scale.
 fn three_bits(block: &[u8; 110], scales: &mut [f32; 16], _: &mut [f32; 16], numbers: &mut [u8; SUPERBLOCK]) {
     pairs_of_bits(&block[32..96], numbers);
     for (at, number) in numbers.iter_mut().enumerate() {
@@ -191,7 +191,7 @@ fn three_bits(block: &[u8; 110], scales: &mut [f32; 16], _: &mut [f32; 16], numb
     }
 }
 
-/// Q6_K: 128 bytes of four bits, 64 of two, 16 signed scales, their scale.
+/// `Q6_K`: 128 bytes of four bits, 64 of two, 16 signed scales, their scale.
 fn six_bits(block: &[u8; 210], scales: &mut [f32; 16], _: &mut [f32; 16], numbers: &mut [u8; SUPERBLOCK]) {
     for (at, number) in numbers.iter_mut().enumerate() {
         let (half, within) = (at / 128, at % 128);

@@ -203,7 +203,8 @@ impl Passages {
                 let text = &self.texts[*text as usize];
                 let end = (start + length) as usize;
                 let (before, after) = (last_character(&text[..end]), first_character(&text[end..]));
-                before.is_some_and(|before| !before.is_whitespace() && !(is_word(before) && after.is_some_and(is_word)))
+                before
+                    .is_some_and(|before| !before.is_whitespace() && (!is_word(before) || !after.is_some_and(is_word)))
                     && (after.is_some() || end == text.len())
             })
     }

@@ -39,7 +39,7 @@ impl Vocabulary {
         let environment: TokEnv = Arc::new(Environment { trie, tokens, canonical });
         let capabilities = InferenceCapabilities { ff_tokens: canonical, ..InferenceCapabilities::default() };
         let factory = ParserFactory::new(&environment, capabilities, &SlicedBiasComputer::json_slices());
-        let mut factory = factory.map_err(|error| unusable(error))?;
+        let mut factory = factory.map_err(unusable)?;
         // What is written and asked for belongs neither to the log nor to an error.
         factory.quiet().limits_mut().verbose_errors = false;
         factory.limits_mut().max_grammar_size = MAX_GRAMMAR_SYMBOLS;

@@ -132,21 +132,20 @@ fn greedy_tokens_are_those_of_llama_cpp() {
     let numbers = |value: &Value| {
         value.as_array().expect("a list").iter().map(|n| n.as_f64().expect("a number")).collect::<Vec<_>>()
     };
-    let (mut tokens, mut prompts, mut whole, mut others, mut ties) = (0, 0, 0, 0, Vec::new());
+    let (mut tokens, mut prompts, mut whole, mut ties) = (0, 0, 0, Vec::new());
     for line in lines.lines() {
         let line = serde_json::from_str::<Value>(line).expect("a line of JSON");
         let ids = |key: &str| numbers(&line[key]).iter().map(|id| *id as u32).collect::<Vec<_>>();
         let (prompt, output, margins) = (ids("prompt"), ids("output"), numbers(&line["margins"]));
-        let second = ids("second");
         let text = [&prompt[..], &output].concat();
         let logits = model.read(&text[..text.len() - 1], &mut model.llama.cache());
         let mut same = true;
         for (index, (token, margin)) in output.iter().zip(margins).enumerate() {
-            let ours = greatest(&logits[prompt.len() - 1 + index]) as u32;
+            let logits = &logits[prompt.len() - 1 + index];
+            let ours = greatest(logits);
             tokens += 1;
-            if ours != *token {
-                ties.push((margin, prompts, index));
-                others += usize::from(second.get(index) != Some(&ours));
+            if ours != *token as usize {
+                ties.push((margin, logits[ours] - logits[*token as usize], prompts, index));
                 same = false;
             }
         }
@@ -155,11 +154,10 @@ fn greedy_tokens_are_those_of_llama_cpp() {
     }
     ties.sort_by(|a, b| b.0.total_cmp(&a.0));
     println!("{prompts} prompts, {tokens} tokens: {} differ; {whole} texts are the same throughout", ties.len());
-    println!("{others} of them are not llama.cpp's second choice");
-    for (margin, prompt, index) in ties.iter().take(20) {
-        println!("prompt {prompt}, token {index}: llama.cpp's margin is {margin:.4}");
+    for (margin, ours, prompt, index) in ties.iter().take(20) {
+        println!("prompt {prompt}, token {index}: llama.cpp's margin is {margin:.4}, ours {ours:.4}");
     }
     // Both round inputs to eight bits, each in its own way: some tenths of a logit.
-    assert!(ties.iter().all(|(margin, ..)| *margin < 1.0) && others * 50 <= ties.len(), "more than rounding");
+    assert!(ties.iter().all(|(margin, ours, ..)| *margin < 1.0 && *ours < 1.0), "more than rounding");
     assert!(ties.len() * 20 <= tokens, "more than rounding");
 }

@@ -144,7 +144,8 @@ impl Scheduler {
                 }
             }
             let free = self.reserved_pages() + pages <= self.model.pages;
-            if !free && !(self.writings.is_empty() && self.scorings.is_empty()) {
+            let anybody = !self.writings.is_empty() || !self.scorings.is_empty();
+            if !free && anybody {
                 return;
             }
             let Some((job, place)) = self.lines.pop() else { return };
@@ -173,7 +174,7 @@ impl Scheduler {
                     reserved_pages: pages,
                     speculates: self.options.speculates,
                 };
-                self.writings.push(Writing::new(&request, cache, adapter, room, to));
+                self.writings.push(Writing::new(&request, cache, adapter, &room, to));
             }
         }
     }

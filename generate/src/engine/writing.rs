@@ -52,10 +52,10 @@ impl Writing {
         request: &CompleteRequest,
         cache: Cache,
         adapter: Option<Arc<Adapter>>,
-        room: Room,
+        room: &Room,
         to: mpsc::Sender<Result<Piece>>,
     ) -> Self {
-        let Room { context_tokens, reserved_pages, speculates } = room;
+        let Room { context_tokens, reserved_pages, speculates } = *room;
         let room = context_tokens.saturating_sub(request.prompt.len());
         Self {
             text: Some(Text::new(request, room, cache.tokens())),
@@ -126,7 +126,9 @@ impl Writing {
                 self.end();
                 break;
             }
-            next.iter().for_each(|token| self.drafts.push(*token));
+            for token in &next {
+                self.drafts.push(*token);
+            }
             let known = next.iter().zip(&guesses[right..]).take_while(|(next, guess)| next == guess).count();
             right += known;
             if known < next.len() {

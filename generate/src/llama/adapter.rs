@@ -63,7 +63,9 @@ impl Adapter {
             let factors = file.read(&name, matrix.outputs(), matrix.inputs())?;
             let rank = factors.down.shape.first().copied().unwrap_or(0);
             let mut up = factors.up.floats();
-            up.iter_mut().for_each(|value| *value *= factors.scale);
+            for value in &mut up {
+                *value *= factors.scale;
+            }
             // Adapters are trained with the two halves of a head turning together.
             if shape.rope.pairing == Pairing::Interleaved && matches!(part, Part::Query | Part::Key) {
                 up = interleaved(&up, rank, shape.head_size);

@@ -123,6 +123,6 @@ fn what_is_refused_says_why() {
     assert!(matches!(error, GenerateError::Template { .. }), "{error}");
     let error = template("{{ strftime_now('%Q') }}").render(&user("x"), None).expect_err("fails");
     assert!(error.to_string().contains("%Q"), "{error}");
-    let error = with_templates("{% if %}", None).err().expect("is damaged").to_string();
+    let error = with_templates("{% if %}", None).expect_err("is damaged").to_string();
     assert!(error.contains("chat_template"), "{error}");
 }

@@ -195,5 +195,9 @@ fn without_first_space(step: &mut Value) -> bool {
         return true;
     }
     let inner = step.get_mut("pretokenizers").and_then(Value::as_array_mut);
-    inner.into_iter().flatten().fold(false, |changed, step| without_first_space(step) || changed)
+    let mut changed = false;
+    for step in inner.into_iter().flatten() {
+        changed |= without_first_space(step);
+    }
+    changed
 }

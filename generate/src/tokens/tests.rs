@@ -78,7 +78,7 @@ fn both_formats_of_a_vocabulary_say_the_same() {
         assert_eq!(gguf.adds_begin(), !matches!(name, "gpt-2" | "smollm" | "qwen2"), "{name}");
         let controls = gguf.encode("<s></s><|im_start|><|im_end|>[INST][/INST]", true).expect("encodes");
         assert_eq!(controls.len(), 6, "{name}");
-        for token in 0..gguf.size() as u32 + 1 {
+        for token in 0..=gguf.size() as u32 {
             let is_unknown = gguf.bytes(token).is_empty() && !controls.contains(&token);
             assert_eq!(gguf.bytes(token), folder.bytes(token), "{name} {token}");
             assert!(is_unknown || gguf.is_control(token) == controls.contains(&token), "{name} {token}");

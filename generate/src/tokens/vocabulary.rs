@@ -105,7 +105,7 @@ fn byte_level(file: &Gguf, texts: &[&str], kinds: &[i64]) -> Result<(Encoder, bo
     let hidden = hidden.filter(|text| !joined.contains(text)).collect::<HashSet<_>>();
     let vocabulary = texts.iter().enumerate().filter(|(_, text)| !hidden.contains(**text));
     let vocabulary = vocabulary.map(|(token, text)| ((*text).to_owned(), token as u32)).collect::<Vocab>();
-    let model = BPE::builder().vocab_and_merges(vocabulary, merges).ignore_merges(words.whole_words).build();
+    let model = BPE::builder().vocab_and_merges(vocabulary, merges).ignore_merges(words.keeps_tokens).build();
     let mut tokenizer = Tokenizer::new(model.map_err(|error| file.damaged(key, error.to_string()))?);
     if words.composes {
         let composed = tokenizer.with_normalizer(Some(NormalizerWrapper::NFC(NFC)));

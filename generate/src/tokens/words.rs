@@ -20,7 +20,7 @@ const TEKKEN: &str = r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}
 pub(super) struct Words {
     patterns: &'static [&'static str],
     /// A word that is a token is that token, whatever its parts would be joined to.
-    pub(super) whole_words: bool,
+    pub(super) keeps_tokens: bool,
     pub(super) adds_begin: bool,
     /// The text is composed (Unicode NFC) first.
     pub(super) composes: bool,
@@ -28,7 +28,7 @@ pub(super) struct Words {
 
 impl Words {
     const fn new(patterns: &'static [&'static str]) -> Self {
-        Self { patterns, whole_words: false, adds_begin: false, composes: false }
+        Self { patterns, keeps_tokens: false, adds_begin: false, composes: false }
     }
 
     /// By the value of `tokenizer.ggml.pre`.
@@ -42,11 +42,11 @@ impl Words {
                 Self::new(&[DIGIT, GPT_2])
             }
             "llama-bpe" | "llama3" | "llama-v3" | "falcon3" | "pixtral" | "midm-2.0" | "lfm2" => {
-                Self { whole_words: true, adds_begin: true, ..Self::new(&[LLAMA_3]) }
+                Self { keeps_tokens: true, adds_begin: true, ..Self::new(&[LLAMA_3]) }
             }
             "smaug-bpe" | "dbrx" => Self::new(&[LLAMA_3]),
             "qwen2" | "deepseek-r1-qwen" | "megrez" => Self { composes: true, ..Self::new(&[QWEN_2]) },
-            "tekken" => Self { whole_words: true, adds_begin: true, ..Self::new(&[TEKKEN]) },
+            "tekken" => Self { keeps_tokens: true, adds_begin: true, ..Self::new(&[TEKKEN]) },
             "deepseek-coder" => Self::new(&[r"[\r\n]", r"\s?\p{L}+", r"\s?\p{P}+", "[一-龥ࠀ-一가-퟿]+", DIGIT]),
             _ => return None,
         })

@@ -38,7 +38,7 @@ impl AdapterFile {
         let config = read_json(&directory.join(CONFIG))?;
         let path = directory.join(WEIGHTS);
         let mut file = File::open(&path)?;
-        let places = places(&path, &mut file, factor_name)?;
+        let places = places(&path, &mut file, |name| Some(factor_name(name)))?;
         let mut tensors = Tensors::default();
         tensors.add(&path, file, places)?;
         let adapter = Self { directory: directory.to_owned(), config, tensors };
@@ -106,7 +106,7 @@ impl AdapterFile {
 }
 
 /// `base_model.model.model.layers.3.mlp.up_proj.lora_A.weight` to `blk.3.ffn_up.down`. Unknown names stay.
-fn factor_name(name: &str) -> Option<String> {
+fn factor_name(name: &str) -> String {
     let known = || {
         let path = name.strip_prefix("base_model.model.")?;
         let (path, end) = match path.split_once(".lora_A.") {
@@ -116,11 +116,11 @@ fn factor_name(name: &str) -> Option<String> {
         let ours = translate(&format!("{path}.weight"))?;
         Some(format!("{}.{end}", ours.strip_suffix(".weight")?))
     };
-    Some(known().unwrap_or_else(|| name.to_owned()))
+    known().unwrap_or_else(|| name.to_owned())
 }
 
 fn is_factor(name: &str) -> bool {
-    name.ends_with(".down") || name.ends_with(".up")
+    name.rsplit_once('.').is_some_and(|(_, factor)| matches!(factor, "down" | "up"))
 }
 
 #[cfg(test)]
@@ -138,7 +138,7 @@ mod tests {
                 "base_model.model.model.layers.0.self_attn.q_proj.lora_magnitude_vector",
             ),
         ] {
-            assert_eq!(factor_name(theirs).as_deref(), Some(ours));
+            assert_eq!(factor_name(theirs), ours);
         }
     }
 }

@@ -108,7 +108,7 @@ impl Stored {
                 Kind::F32 => floats.extend(block.first_chunk().map(|bytes| f32::from_le_bytes(*bytes))),
                 Kind::F16 => floats.push(blocks::half(block, 0)),
                 Kind::BF16 => {
-                    floats.extend(block.first_chunk().map(|[low, high]| f32::from_le_bytes([0, 0, *low, *high])))
+                    floats.extend(block.first_chunk().map(|[low, high]| f32::from_le_bytes([0, 0, *low, *high])));
                 }
                 Kind::Q4_0 => blocks::q4_0(block, &mut floats),
                 Kind::Q4_1 => blocks::q4_1(block, &mut floats),

@@ -138,7 +138,7 @@ struct Completion {
 
 /// A text as far as it has come.
 #[derive(Default)]
-struct Text {
+struct Written {
     text: String,
     tokens: Vec<WrittenToken>,
     finish_reason: Option<&'static str>,
@@ -146,10 +146,10 @@ struct Text {
 
 impl Completion {
     async fn whole(self, mut pieces: Pieces) -> ApiResult<HttpResponse> {
-        let (mut sum, mut written) = (Sum::default(), Vec::<Text>::new());
+        let (mut sum, mut written) = (Sum::default(), Vec::<Written>::new());
         while let Some((index, piece)) = pieces.next().await {
             if written.len() <= index {
-                written.resize_with(index + 1, Text::default);
+                written.resize_with(index + 1, Written::default);
             }
             match piece? {
                 Piece::Text { text, tokens } => {
@@ -172,7 +172,7 @@ impl Completion {
     }
 
     /// `offset`: characters of the text before this one.
-    fn choice(&self, index: usize, text: &Text, offset: usize) -> Value {
+    fn choice(&self, index: usize, text: &Written, offset: usize) -> Value {
         let logprobs = self.reports.map_or(Value::Null, |_| log_probabilities(&text.tokens, offset));
         json!({"index": index, "text": text.text, "logprobs": logprobs, "finish_reason": text.finish_reason})
     }
@@ -186,11 +186,11 @@ impl Completion {
             let (part, failed) = match piece {
                 Ok(Piece::Text { text, tokens }) => {
                     *offset += text.chars().count();
-                    (Ok(Text { text, tokens, finish_reason: None }), false)
+                    (Ok(Written { text, tokens, finish_reason: None }), false)
                 }
                 Ok(Piece::End { reason, usage }) => {
                     sum.add(usage, index.is_multiple_of(self.texts));
-                    (Ok(Text { finish_reason: Some(finish_reason(reason)), ..Text::default() }), false)
+                    (Ok(Written { finish_reason: Some(finish_reason(reason)), ..Written::default() }), false)
                 }
                 Err(error) => (Err(error), true),
             };

@@ -1,5 +1,10 @@
 //! What the product of bytes needs of an instruction set, sixteen outputs at a time.
 
+#![expect(
+    clippy::inline_always,
+    reason = "code for a wider instruction set exists only where it is inlined into the dispatch"
+)]
+
 mod avx2;
 mod plain;
 mod vnni;

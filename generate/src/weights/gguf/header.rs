@@ -53,7 +53,7 @@ pub(super) fn read(path: &Path, file: &mut File) -> Result<Header> {
     let keys = bytes.length(MOST_KEYS, 8 + 4 + 1)?;
     let mut metadata = HashMap::new();
     for _ in 0..keys {
-        bytes.part = "header".to_owned();
+        "header".clone_into(&mut bytes.part);
         let key = bytes.text()?;
         bytes.part.clone_from(&key);
         let kind = bytes.u32()?;
@@ -62,7 +62,7 @@ pub(super) fn read(path: &Path, file: &mut File) -> Result<Header> {
     }
     let mut places = Vec::new();
     for _ in 0..tensors {
-        bytes.part = "header".to_owned();
+        "header".clone_into(&mut bytes.part);
         let name = bytes.text()?;
         bytes.part.clone_from(&name);
         let place = bytes.place()?;

@@ -159,14 +159,11 @@ fn window(config: &Config, family: Family) -> Result<Option<usize>> {
         Family::Qwen2 | Family::Qwen3 if config.truth("use_sliding_window")? != Some(true) => Ok(None),
         Family::Qwen2 | Family::Qwen3 => {
             let is_full = |kind: &&str| *kind == "full_attention";
-            let (sliding, all, key) = match config.texts("layer_types")? {
-                Some(kinds) => {
-                    (kinds.len() - kinds.iter().filter(|kind| is_full(kind)).count(), kinds.len(), "layer_types")
-                }
-                None => {
-                    let full = config.count("max_window_layers")?.unwrap_or(28);
-                    (layers.saturating_sub(full), layers, "max_window_layers")
-                }
+            let (sliding, all, key) = if let Some(kinds) = config.texts("layer_types")? {
+                (kinds.len() - kinds.iter().filter(|kind| is_full(kind)).count(), kinds.len(), "layer_types")
+            } else {
+                let full = config.count("max_window_layers")?.unwrap_or(28);
+                (layers.saturating_sub(full), layers, "max_window_layers")
             };
             match sliding {
                 0 => Ok(None),

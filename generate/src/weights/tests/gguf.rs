@@ -11,10 +11,12 @@ use super::{close, refusal};
 use crate::tiny::{FEED_FORWARD, HIDDEN, LAYERS, Tiny, VOCABULARY};
 use crate::weights::*;
 
+#[expect(clippy::unnecessary_wraps, reason = "beside keys that are taken away: none")]
 fn count(count: usize) -> Option<Value> {
     Some(Value::U32(count as u32))
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "beside keys that are taken away: none")]
 fn text(text: &str) -> Option<Value> {
     Some(Value::String(text.into()))
 }
