@@ -42,7 +42,8 @@ impl Blocks {
         let row_bytes = inputs / stored.kind.block_elements() * stored.kind.block_bytes();
         let panels = outputs.div_ceil(LANES);
         let (groups, blocks) = (inputs / GROUP, inputs / layout.block);
-        let per_panel = if layout.most <= 15 { groups / 2 } else { groups };
+        let nibbles = layout.most <= 15;
+        let per_panel = if nibbles { groups / 2 } else { groups };
         let mut weights = vec![[0; 4 * LANES]; panels * per_panel];
         let mut scales = vec![[0; LANES]; panels * blocks];
         let mut least = vec![[0; LANES]; if layout.zero.is_none() { panels * blocks } else { 0 }];
@@ -58,7 +59,7 @@ impl Blocks {
                 let mut row = Row::new(inputs, blocks);
                 for (lane, bytes) in rows.chunks_exact(row_bytes).enumerate() {
                     pack::unpack(stored.kind, bytes, &mut row);
-                    put_numbers(weights, &row.numbers, lane, layout.most <= 15);
+                    put_numbers(weights, &row.numbers, lane, nibbles);
                     put_halves(scales, &row.scales, lane);
                     put_halves(least, &row.least, lane);
                 }
@@ -67,7 +68,7 @@ impl Blocks {
             inputs,
             outputs,
             block: layout.block,
-            nibbles: layout.most <= 15,
+            nibbles,
             full: layout.most > 127,
             weights,
             scales,

@@ -114,6 +114,9 @@ impl Matrix {
 
 /// Each matrix times the inputs, `(rows, outputs)`, the panels of all shared between the team's threads.
 pub(crate) fn multiply_all(team: &Team, matrices: &[&Matrix], inputs: &Inputs) -> Vec<Vec<f32>> {
+    if team.threads() == 1 {
+        return matrices.iter().map(|matrix| matrix.multiply(inputs)).collect();
+    }
     let mut parts = Vec::new();
     for (index, matrix) in matrices.iter().enumerate() {
         let panels = matrix.panels();
@@ -122,9 +125,6 @@ pub(crate) fn multiply_all(team: &Team, matrices: &[&Matrix], inputs: &Inputs) -
         for start in (0..panels).step_by(share) {
             parts.push((index, start..(start + share).min(panels)));
         }
-    }
-    if team.threads() == 1 {
-        return matrices.iter().map(|matrix| matrix.multiply(inputs)).collect();
     }
     let parts: Arc<[_]> = parts.into();
     let (owned, shared, rows) =

@@ -138,11 +138,6 @@ impl Scheduler {
                     pages_of(request.prompt.len() + request.sampling.max_tokens.min(room)) + 1
                 }
             };
-            while self.reserved_pages() + self.prefixes.pages() + pages > self.model.pages {
-                if !self.prefixes.forget_oldest() {
-                    break;
-                }
-            }
             let free = self.reserved_pages() + pages <= self.model.pages;
             let anybody = !self.writings.is_empty() || !self.scorings.is_empty();
             if !free && anybody {
@@ -151,6 +146,7 @@ impl Scheduler {
             let Some((job, place)) = self.lines.pop() else { return };
             drop(place);
             if free {
+                self.make_room(pages);
                 self.begin(job, pages);
             } else {
                 let (bytes, least_bytes) = (self.options.cache_bytes, pages * self.model.llama.page_bytes());
@@ -237,13 +233,13 @@ impl Scheduler {
         let writers = self.writings.iter().filter(|writing| !writing.reads()).count();
         let mut room = if writers > 0 { MIXED_ROWS.max(2 * writers) } else { READING_ROWS };
         let share = 1 + GUESS_ROWS / writers.max(1);
-        for (wish, writing) in wishes.iter_mut().zip(&self.writings).filter(|(_, writing)| !writing.reads()) {
-            *wish = writing.wish(share.min(room));
-            room -= wish.as_ref().map_or(0, |wish: &Wish| wish.tokens.len());
-        }
-        for (wish, writing) in wishes.iter_mut().zip(&self.writings).filter(|(_, writing)| writing.reads()) {
-            *wish = writing.wish(room);
-            room -= wish.as_ref().map_or(0, |wish: &Wish| wish.tokens.len());
+        for reads in [false, true] {
+            let most = if reads { usize::MAX } else { share };
+            let own = wishes.iter_mut().zip(&self.writings).filter(|(_, writing)| writing.reads() == reads);
+            for (wish, writing) in own {
+                *wish = writing.wish(most.min(room));
+                room -= wish.as_ref().map_or(0, |wish: &Wish| wish.tokens.len());
+            }
         }
         let mut empty = wishes.iter().all(Option::is_none);
         let batches = self.scorings.iter().map(|scoring| {
@@ -266,7 +262,13 @@ impl Scheduler {
         for writing in finished {
             self.prefixes.remember(writing.remembered());
         }
-        while self.reserved_pages() + self.prefixes.pages() > self.model.pages && self.prefixes.forget_oldest() {}
+        self.make_room(0);
+    }
+
+    /// Forgets beginnings until so many pages more can be reserved, or until none is left.
+    fn make_room(&mut self, pages: usize) {
+        let reserved = self.reserved_pages() + pages;
+        while reserved + self.prefixes.pages() > self.model.pages && self.prefixes.forget_oldest() {}
     }
 
     fn fail(&mut self, error: &dyn Fn() -> GenerateError) {

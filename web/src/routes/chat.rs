@@ -9,7 +9,7 @@ mod request;
 use actix_web::{HttpResponse, post, web};
 
 pub use self::request::ChatRequest;
-use super::openai::{PLAIN, unknown_model};
+use super::openai::{PLAIN, generating_model};
 use crate::app::Service;
 use crate::error::{ApiResult, ErrorBody};
 use crate::request::Owner;
@@ -28,11 +28,7 @@ pub async fn chat_completions(
     request: web::Json<ChatRequest>,
 ) -> ApiResult<HttpResponse> {
     let request = request.into_inner();
-    let name = service.settings.models.generate.clone();
-    let model = request.model.clone().unwrap_or_else(|| name.clone());
-    if model.strip_suffix(PLAIN).unwrap_or(&model) != name {
-        return Err(unknown_model(&model));
-    }
+    let model = generating_model(&service, request.model.as_deref())?;
     request.check()?;
     let generator = service.generator().await?;
     if request.plain(model.ends_with(PLAIN))? {

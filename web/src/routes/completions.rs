@@ -11,7 +11,7 @@ use terroir_generate::{Generator, Piece, Prompt, WriteRequest, WrittenToken};
 use tokio::sync::mpsc;
 use utoipa::ToSchema;
 
-use super::openai::{PLAIN, unknown_model};
+use super::openai::generating_model;
 use crate::app::Service;
 use crate::error::{ApiError, ApiResult, ErrorBody};
 use crate::request::Owner;
@@ -95,11 +95,7 @@ pub async fn completions(
     request: web::Json<CompletionsRequest>,
 ) -> ApiResult<HttpResponse> {
     let mut request = request.into_inner();
-    let name = &service.settings.models.generate;
-    let model = request.model.clone().unwrap_or_else(|| name.clone());
-    if model.strip_suffix(PLAIN).unwrap_or(&model) != name {
-        return Err(unknown_model(&model));
-    }
+    let model = generating_model(&service, request.model.as_deref())?;
     request.check()?;
     let prompts = request.prompts()?;
     let texts = request.drawing.texts(prompts.len(), &service)?;

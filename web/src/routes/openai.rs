@@ -139,7 +139,15 @@ fn embedding(vector: &[f32], base64: bool) -> Value {
     json!(base64::engine::general_purpose::STANDARD.encode(bytes))
 }
 
-pub fn unknown_model(name: &str) -> ApiError {
+/// The generating model that a request asks for, by its name or the plain one's; the configured one where it
+/// names none.
+pub fn generating_model(service: &Service, asked: Option<&str>) -> ApiResult<String> {
+    let name = &service.settings.models.generate;
+    let model = asked.unwrap_or(name);
+    if model.strip_suffix(PLAIN).unwrap_or(model) == name { Ok(model.to_owned()) } else { Err(unknown_model(model)) }
+}
+
+fn unknown_model(name: &str) -> ApiError {
     ApiError::new("model_not_found", format!("there is no model {name:?} here"), "GET /v1/models lists the models")
         .param("model")
 }
