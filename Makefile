@@ -21,7 +21,7 @@ GENERATE_WEIGHTS := $(TERROIR_MODELS_DIR)/SmolLM2-135M-Instruct/SmolLM2-135M-Ins
 PAGE := web/ui/dist/index.html
 PAGE_SOURCES := $(shell find web/ui -path web/ui/node_modules -prune -o -path web/ui/dist -prune -o -type f -print 2>/dev/null)
 
-.PHONY: up down test check build models page corpus requirements test-requirements \
+.PHONY: up down test check build cuda models page corpus requirements test-requirements \
 	test-page test-rust test-on-both test-browser test-clients clean
 
 up: requirements page build models corpus
@@ -51,6 +51,16 @@ $(PAGE): web/ui/node_modules/.package-lock.json $(PAGE_SOURCES)
 
 build: page
 	cargo build --release --locked -p terroir-web
+
+# The same with the generating model on an NVIDIA GPU. CUDA_COMPUTE_CAP is the card's: 90 H100 and H200, 89 L4 and
+# RTX 40, 86 A10 and RTX 30, 80 A100. An installed toolkit is used where CUDA_HOME names one.
+CUDA_COMPUTE_CAP ?= 90
+CUDA_FOLDER := $(CARGO_TARGET_DIR)/cuda
+cuda: page
+	@test -n "$(CUDA_HOME)" || tests/cuda-toolkit.sh "$(CUDA_FOLDER)"
+	export CUDA_HOME="$${CUDA_HOME:-$(CUDA_FOLDER)/nvidia/cu13}" CUDA_COMPUTE_CAP="$(CUDA_COMPUTE_CAP)"; \
+	PATH="$$CUDA_HOME/bin:$$PATH" cargo build --release --locked -p terroir-web --features cuda; \
+	echo "built $(TERROIR); it needs the driver, and LD_LIBRARY_PATH=$$CUDA_HOME/lib"
 
 models: build $(EMBED_WEIGHTS) $(GENERATE_WEIGHTS)
 

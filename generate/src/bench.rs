@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 
 use crate::engine::{CompleteRequest, Piece};
 use crate::error::Result;
-use crate::{GenerateError, Generator, GeneratorOptions, Passage, Sampling, prompt};
+use crate::{Device, GenerateError, Generator, GeneratorOptions, Passage, Sampling, prompt};
 
 /// Text to read; repeated as long as needed.
 const TEXT: &str = "The committee met on the second floor and agreed that the new bridge would open in spring. ";
@@ -29,18 +29,30 @@ const PASSAGES: [(&str, &str); 3] = [
     ),
 ];
 const QUESTION: &str = "Repeat what the passages say about the bridge, the works and the detour, word by word.";
-/// Texts that are written at the same time.
-const TOGETHER: usize = 8;
 /// What each of them reads first.
 const TOGETHER_PROMPT_TOKENS: usize = 128;
+
+/// What is measured.
+#[derive(Debug, Clone, Copy)]
+pub struct Workload {
+    pub prompt_tokens: usize,
+    pub output_tokens: usize,
+    pub threads: usize,
+    /// Written at the same time.
+    pub texts: usize,
+    pub device: Device,
+}
 
 #[derive(Debug, Clone, Serialize)]
 pub struct GenerateBench {
     pub prefill_tokens_per_s: f64,
     /// One text, a token at a time. Absent where fewer than two tokens were written.
     pub decode_tokens_per_s: Option<f64>,
-    /// [`TOGETHER`] texts at the same time, their tokens together, reading included.
+    /// All texts at the same time, their tokens together, reading included.
     pub together_tokens_per_s: f64,
+    pub texts: usize,
+    /// Of the model's file. On a GPU a token of one text takes as long as reading them, at best.
+    pub weights_bytes: u64,
     /// A text that is copied from passages, a token at a time and with guessed tokens: the same text.
     pub grounded_tokens_per_s: Option<f64>,
     pub guessed_tokens_per_s: Option<f64>,
@@ -57,10 +69,13 @@ pub struct GenerateBench {
 }
 
 /// Loads the model and measures it. Waits: not for an async thread.
-pub fn bench(files: &ModelFiles, prompt_tokens: usize, output_tokens: usize, threads: usize) -> Result<GenerateBench> {
+pub fn bench(files: &ModelFiles, workload: Workload) -> Result<GenerateBench> {
+    let Workload { prompt_tokens, output_tokens, threads, texts, device } = workload;
     let loading = Instant::now();
     let context_tokens = prompt_tokens.max(1024).saturating_add(output_tokens).saturating_add(1);
-    let options = GeneratorOptions { threads, context_tokens, speculates: false, ..GeneratorOptions::default() };
+    let options =
+        GeneratorOptions { device, threads, context_tokens, texts, speculates: false, ..GeneratorOptions::default() };
+    let options = GeneratorOptions { queue_capacity: texts.max(options.queue_capacity), ..options };
     let generator = Generator::open(files, options)?;
     let load_ms = loading.elapsed().as_millis() as u64;
     let prompt = text(&generator, prompt_tokens)?;
@@ -71,7 +86,7 @@ pub fn bench(files: &ModelFiles, prompt_tokens: usize, output_tokens: usize, thr
     let (wall, cpu) = (Instant::now(), cpu_seconds());
     let one = run(&generator, &prompt, output_tokens)?;
     let (wall_seconds, cpu_seconds) = (wall.elapsed().as_secs_f64(), cpu_seconds() - cpu);
-    let together_tokens_per_s = together(&generator, output_tokens)?;
+    let together_tokens_per_s = together(&generator, texts, output_tokens)?;
     let grounded = grounded(&generator)?;
     let plain = run(&generator, &grounded, output_tokens)?;
     drop(generator);
@@ -85,6 +100,8 @@ pub fn bench(files: &ModelFiles, prompt_tokens: usize, output_tokens: usize, thr
         prefill_tokens_per_s: prompt.len() as f64 / one.first_seconds,
         decode_tokens_per_s: one.tokens_per_s(),
         together_tokens_per_s,
+        texts,
+        weights_bytes: generator.weights_bytes(),
         grounded_tokens_per_s: plain.tokens_per_s(),
         guessed_tokens_per_s: guessed.tokens_per_s(),
         cpu_seconds,
@@ -152,12 +169,12 @@ fn run(generator: &Generator, prompt: &[u32], max_tokens: usize) -> Result<Run> 
     Err(GenerateError::Closed)
 }
 
-fn together(generator: &Generator, output_tokens: usize) -> Result<f64> {
-    let prompt = text(generator, TOGETHER_PROMPT_TOKENS + TOGETHER)?;
+fn together(generator: &Generator, texts: usize, output_tokens: usize) -> Result<f64> {
+    let prompt = text(generator, TOGETHER_PROMPT_TOKENS + texts)?;
     let started = Instant::now();
     // Each begins elsewhere, so that no two share what they remember.
-    let texts = prompt.windows(TOGETHER_PROMPT_TOKENS.min(prompt.len())).take(TOGETHER);
-    let all = texts.map(|text| start(generator, text, output_tokens));
+    let prompts = prompt.windows(TOGETHER_PROMPT_TOKENS.min(prompt.len())).take(texts);
+    let all = prompts.map(|text| start(generator, text, output_tokens));
     let all = all.collect::<Result<Vec<_>>>()?;
     // Each has its own reader: one that does not read stops its text.
     let tokens = std::thread::scope(|scope| {

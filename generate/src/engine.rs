@@ -25,14 +25,16 @@ use std::sync::mpsc::Sender;
 use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 
+use serde::Deserialize;
 use terroir_embed::{ModelFiles, Passport};
 use tokio::sync::{mpsc, oneshot};
 
 pub use self::complete::{EndReason, Piece, WrittenToken};
-use self::model::Model;
+use self::model::{Model, Opened};
 use self::queue::Place;
 use self::scheduler::Scheduler;
 use crate::Sampling;
+use crate::backend::Backend;
 use crate::constraint::{Constraint, Vocabulary};
 use crate::error::{GenerateError, Result};
 use crate::template::ChatTemplate;
@@ -41,9 +43,20 @@ use crate::tokens::Tokens;
 /// Pieces of text that may wait for a reader.
 const STREAM_CAPACITY: usize = 64;
 
+/// What a model is computed on.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Device {
+    #[default]
+    Cpu,
+    /// The first NVIDIA GPU, in builds with the feature `cuda`.
+    Cuda,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct GeneratorOptions {
-    /// Cores that the model computes on.
+    pub device: Device,
+    /// Cores that the model computes on, where it does so on the CPU.
     pub threads: usize,
     /// Jobs that may wait; one more is `Busy`.
     pub queue_capacity: usize,
@@ -51,8 +64,9 @@ pub struct GeneratorOptions {
     pub texts: usize,
     /// Prompt and answer together. The model's own limit holds as well.
     pub context_tokens: usize,
-    /// Memory for what all texts remember: reserved before a text is begun, never exceeded.
-    pub cache_bytes: usize,
+    /// Memory for what all texts remember: reserved before a text is begun, never exceeded. None chooses: 512 MiB
+    /// on the CPU, most of what is free on a GPU.
+    pub cache_bytes: Option<usize>,
     /// Guesses tokens from the prompt and checks several at once; the text is the same with it and without.
     pub speculates: bool,
 }
@@ -60,11 +74,12 @@ pub struct GeneratorOptions {
 impl Default for GeneratorOptions {
     fn default() -> Self {
         Self {
+            device: Device::Cpu,
             threads: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
             queue_capacity: 64,
             texts: 16,
             context_tokens: 4096,
-            cache_bytes: 512 << 20,
+            cache_bytes: None,
             speculates: true,
         }
     }
@@ -88,6 +103,7 @@ struct Inner {
     vocabulary: OnceLock<Vocabulary>,
     passport: Passport,
     context_tokens: usize,
+    weights_bytes: u64,
     threads: usize,
 }
 
@@ -155,9 +171,49 @@ impl Generator {
         options: GeneratorOptions,
         voices: &BTreeMap<String, PathBuf>,
     ) -> Result<Self> {
-        let model = Model::open(&files.weights, options, voices)?;
-        let (tokens, template) = (Arc::clone(&model.tokens), model.template.clone());
-        let context_tokens = model.context_tokens;
+        let mut opened = Opened::new(&files.weights)?;
+        match options.device {
+            Device::Cpu => {
+                let model = opened.on_cpu(options, voices)?;
+                Self::start(files, opened, model, options)
+            }
+            #[cfg(feature = "cuda")]
+            Device::Cuda => {
+                let model = opened.on_device(&crate::gpu::device()?, options, voices)?;
+                Self::start(files, opened, model, options)
+            }
+            #[cfg(not(feature = "cuda"))]
+            Device::Cuda => {
+                let reason = "this build computes on the CPU only, one with `--features cuda` is needed";
+                Err(GenerateError::Device { reason: reason.to_owned() })
+            }
+        }
+    }
+
+    /// Computed on candle's CPU, as on any of its devices.
+    #[cfg(test)]
+    pub(crate) fn open_on(
+        files: &ModelFiles,
+        device: &candle_core::Device,
+        options: GeneratorOptions,
+        voices: &BTreeMap<String, PathBuf>,
+    ) -> Result<Self> {
+        let mut opened = Opened::new(&files.weights)?;
+        let model = opened.on_device(device, options, voices)?;
+        Self::start(files, opened, model, options)
+    }
+
+    fn start<B: Backend + Send + 'static>(
+        files: &ModelFiles,
+        opened: Opened,
+        model: Model<B>,
+        options: GeneratorOptions,
+    ) -> Result<Self>
+    where
+        B::Cache: Send,
+        B::Adapter: Send + Sync,
+    {
+        let (context_tokens, weights_bytes) = (model.context_tokens, opened.weights.bytes());
         let (jobs, queue) = std::sync::mpsc::channel();
         let thread = std::thread::Builder::new().name("generator".into());
         let thread = thread.spawn(move || Scheduler::new(model, options, queue).run())?;
@@ -167,11 +223,12 @@ impl Generator {
                 waiting: Arc::default(),
                 queue_capacity: options.queue_capacity.max(1),
                 thread: Some(thread),
-                tokens,
-                template,
+                tokens: opened.tokens,
+                template: opened.template,
                 vocabulary: OnceLock::new(),
                 passport: files.passport.clone(),
                 context_tokens,
+                weights_bytes,
                 threads: options.threads.max(1),
             }),
         })
@@ -184,6 +241,11 @@ impl Generator {
     /// Prompt and answer together.
     pub fn context_tokens(&self) -> usize {
         self.inner.context_tokens
+    }
+
+    /// Of the model's file.
+    pub(crate) fn weights_bytes(&self) -> u64 {
+        self.inner.weights_bytes
     }
 
     pub fn threads(&self) -> usize {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use terroir_embed::EmbedError;
 
 /// Transient: `Busy`. The caller's: `PromptTooLong`, `Prompt`, `Sampling`, `Format`, `Conversation`. The operator's:
-/// `Damaged`, `Architecture`, `Unreadable`, `Template`, `Memory`, `Io`. Ours: `Closed`, `Crashed`, `Inference`,
+/// `Damaged`, `Architecture`, `Unreadable`, `Template`, `Memory`, `Device`, `Io`. Ours: `Closed`, `Crashed`, `Inference`,
 /// `Constraint`.
 #[derive(Debug, thiserror::Error)]
 pub enum GenerateError {
@@ -51,6 +51,8 @@ pub enum GenerateError {
     Format { reason: String },
     #[error("the text could not be held to its format: {reason}")]
     Constraint { reason: String },
+    #[error("the GPU cannot be used: {reason}; look at `nvidia-smi`, or set `models.device` to \"cpu\"")]
+    Device { reason: String },
     #[error(transparent)]
     Encoder(#[from] EmbedError),
     #[error(transparent)]

@@ -9,6 +9,7 @@
 
 mod abstain;
 mod answer;
+mod backend;
 pub mod bench;
 #[cfg(test)]
 mod calibrate;
@@ -19,6 +20,8 @@ mod engine;
 mod error;
 mod event;
 mod evidence;
+#[cfg(any(test, feature = "cuda"))]
+mod gpu;
 mod llama;
 mod prompt;
 mod sampling;
@@ -36,7 +39,7 @@ mod write;
 
 pub use answer::Answerer;
 pub use constraint::Format;
-pub use engine::{EndReason, Generator, GeneratorOptions, Piece, WrittenToken};
+pub use engine::{Device, EndReason, Generator, GeneratorOptions, Piece, WrittenToken};
 pub use error::GenerateError;
 pub use event::{AnswerEvent, AnswerRequest, Citation, Outcome, Passage, Style, Timings, Usage};
 pub use sampling::{MAX_ALTERNATIVES, Sampling};

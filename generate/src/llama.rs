@@ -17,9 +17,12 @@ mod projection;
 use std::sync::Arc;
 
 pub(crate) use self::adapter::Adapter;
+#[cfg(any(test, feature = "cuda"))]
+pub(crate) use self::adapter::{Factors, Part, read_factors};
 pub(crate) use self::cache::Cache;
 use self::layer::Layer;
 use self::projection::Hands;
+use crate::backend::Backend;
 use crate::compute::{Heads, Inputs, Matrix, PAGE_TOKENS, Team, multiply_all, rms_norm};
 use crate::error::Result;
 use crate::weights::{Shape, Weights};
@@ -32,15 +35,7 @@ pub(crate) struct Llama {
     output: Matrix,
 }
 
-/// New tokens of one sequence, and what is remembered of the ones before.
-pub(crate) struct Sequence<'a> {
-    pub(crate) tokens: &'a [u32],
-    pub(crate) cache: &'a mut Cache,
-    pub(crate) adapter: Option<Arc<Adapter>>,
-    /// Logits are computed for so many of the last new tokens: the output matrix is a fifth of a small
-    /// model's work.
-    pub(crate) wanted: usize,
-}
+pub(crate) type Sequence<'a> = crate::backend::Sequence<'a, Cache, Adapter>;
 
 impl Llama {
     /// Everything was checked against the file before: see [`Weights::open`].
@@ -107,6 +102,41 @@ impl Llama {
         let normed = rms_norm(&wanted, &self.norm, self.shape.epsilon as f32);
         let inputs = Inputs::new(normed, width, self.output.takes_bytes());
         multiply_all(team, &[&self.output], &inputs).pop().unwrap_or_default()
+    }
+}
+
+/// A model and the threads that compute it.
+pub(crate) struct OnCpu {
+    pub(crate) llama: Llama,
+    pub(crate) team: Team,
+}
+
+impl Backend for OnCpu {
+    type Adapter = Adapter;
+    type Cache = Cache;
+
+    const GUESS_ROWS: usize = 24;
+    const MIXED_ROWS: usize = 128;
+    const READING_ROWS: usize = 512;
+
+    fn shape(&self) -> &Shape {
+        self.llama.shape()
+    }
+
+    fn bytes(&self) -> u64 {
+        self.llama.bytes() as u64
+    }
+
+    fn page_bytes(&self) -> usize {
+        self.llama.page_bytes()
+    }
+
+    fn cache(&self) -> Cache {
+        self.llama.cache()
+    }
+
+    fn forward(&self, sequences: &mut [Sequence]) -> Result<Vec<f32>> {
+        Ok(self.llama.forward(&self.team, sequences))
     }
 }
 

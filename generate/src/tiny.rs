@@ -24,6 +24,8 @@ pub(crate) struct Tiny {
     pub(crate) directory: tempfile::TempDir,
     pub(crate) tensors: Vec<(String, Vec<usize>, Vec<f32>)>,
     pub(crate) metadata: Vec<(String, Value)>,
+    /// How matrices are stored.
+    pub(crate) stored: GgmlDType,
 }
 
 impl Tiny {
@@ -54,7 +56,7 @@ impl Tiny {
             }
         }
         let directory = tempfile::tempdir().expect("a temporary directory");
-        Self { directory, tensors, metadata: metadata() }
+        Self { directory, tensors, metadata: metadata(), stored: GgmlDType::F32 }
     }
 
     pub(crate) fn set(&mut self, key: &str, value: Value) {
@@ -96,7 +98,8 @@ impl Tiny {
         let path = self.directory.path().join("tiny.gguf");
         let stored = self.tensors.iter().map(|(name, shape, values)| {
             let tensor = Tensor::from_slice(values, shape.as_slice(), &Device::Cpu).expect("a tensor");
-            (name.as_str(), QTensor::quantize(&tensor, GgmlDType::F32).expect("32-bit floats"))
+            let stored = if shape.len() > 1 { self.stored } else { GgmlDType::F32 };
+            (name.as_str(), QTensor::quantize(&tensor, stored).expect("rows fill their blocks"))
         });
         let stored = stored.collect::<Vec<_>>();
         let tensors = stored.iter().map(|(name, tensor)| (*name, tensor)).collect::<Vec<_>>();

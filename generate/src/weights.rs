@@ -68,13 +68,28 @@ impl Weights {
     /// Names are GGUF's: `token_embd.weight`, `output_norm.weight`, `output.weight` (absent where the embedding
     /// is used), `blk.N.PART.weight` and `.bias`.
     pub(crate) fn has(&self, name: &str) -> bool {
-        let (Source::Gguf(Gguf { tensors, .. }) | Source::Folder(Folder { tensors, .. })) = &self.source;
-        tensors.has(name)
+        self.tensors().has(name)
+    }
+
+    /// How a tensor is stored.
+    #[cfg(any(test, feature = "cuda"))]
+    pub(crate) fn kind(&self, name: &str) -> Result<Kind> {
+        self.tensors().kind(name)
+    }
+
+    /// Of all tensors together, as they are stored.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.tensors().bytes()
     }
 
     /// The tensor as it is stored.
     pub(crate) fn read(&mut self, name: &str) -> Result<Stored> {
         self.tensors_mut().read(name)
+    }
+
+    fn tensors(&self) -> &Tensors {
+        let (Source::Gguf(Gguf { tensors, .. }) | Source::Folder(Folder { tensors, .. })) = &self.source;
+        tensors
     }
 
     fn tensors_mut(&mut self) -> &mut Tensors {

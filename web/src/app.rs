@@ -124,10 +124,11 @@ fn load_generator(settings: &Settings, models: ModelStore) -> watch::Receiver<Ge
     let (sender, receiver) = watch::channel(GeneratorState::Loading);
     let name = settings.models.generate.clone();
     let options = GeneratorOptions {
+        device: settings.models.device,
         threads: settings.model_threads(),
         queue_capacity: settings.models.queue_capacity,
         texts: settings.models.texts,
-        cache_bytes: settings.models.cache_bytes,
+        cache_bytes: (settings.models.cache_bytes > 0).then_some(settings.models.cache_bytes),
         ..GeneratorOptions::default()
     };
     let voices = settings.models.voices.iter().map(|voice| (voice.collection.clone(), voice.dir.clone())).collect();

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+use terroir_generate::Device;
 use toml::{Table, Value};
 
 const DEFAULTS: &str = include_str!("../default.toml");
@@ -74,6 +75,7 @@ pub struct Models {
     pub embed: String,
     pub generate: String,
     pub hub: String,
+    pub device: Device,
     pub threads: usize,
     pub queue_capacity: usize,
     pub texts: usize,

@@ -14,12 +14,7 @@ pub(crate) struct Rotations {
 impl Rotations {
     /// `positions` are the rows' tokens counted from the beginning of their sequence.
     pub(crate) fn new(rope: &Rope, positions: impl Iterator<Item = usize>) -> Self {
-        let turns = positions.flat_map(|position| {
-            rope.frequencies.iter().map(move |frequency| {
-                let (sine, cosine) = (position as f64 * f64::from(*frequency)).sin_cos();
-                (cosine as f32 * rope.magnitude, sine as f32 * rope.magnitude)
-            })
-        });
+        let turns = positions.flat_map(|position| rope.turns(position));
         Self { pairing: rope.pairing, pairs: rope.frequencies.len(), turns: turns.collect() }
     }
 

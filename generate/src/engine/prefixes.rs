@@ -2,28 +2,28 @@
 
 use std::sync::Arc;
 
-use crate::llama::{Adapter, Cache, pages_of};
+use crate::backend::{Backend, Past as _};
+use crate::llama::pages_of;
 
 /// Texts remembered; the one not used for longest goes first.
 const MOST: usize = 32;
 /// Shorter beginnings are read again in less time than it takes to look for them.
 const LEAST_TOKENS: usize = 8;
 
-#[derive(Default)]
-pub(super) struct Prefixes {
+pub(super) struct Prefixes<B: Backend> {
     /// The last used at the end.
-    entries: Vec<Entry>,
+    entries: Vec<Entry<B>>,
 }
 
 /// The same tokens are remembered differently under another adapter.
-pub(super) struct Entry {
+pub(super) struct Entry<B: Backend> {
     pub(super) tokens: Vec<u32>,
-    pub(super) cache: Cache,
-    pub(super) adapter: Option<Arc<Adapter>>,
+    pub(super) cache: B::Cache,
+    pub(super) adapter: Option<Arc<B::Adapter>>,
 }
 
-impl Entry {
-    fn is_of(&self, adapter: Option<&Arc<Adapter>>) -> bool {
+impl<B: Backend> Entry<B> {
+    fn is_of(&self, adapter: Option<&Arc<B::Adapter>>) -> bool {
         self.adapter.as_ref().map(Arc::as_ptr) == adapter.map(Arc::as_ptr)
     }
 
@@ -32,12 +32,18 @@ impl Entry {
     }
 }
 
-impl Prefixes {
+impl<B: Backend> Default for Prefixes<B> {
+    fn default() -> Self {
+        Self { entries: Vec::new() }
+    }
+}
+
+impl<B: Backend> Prefixes<B> {
     /// The cache of the longest known beginning of `prompt`, without its last token: something must be read to
     /// know what comes next.
-    pub(super) fn longest(&mut self, prompt: &[u32], adapter: Option<&Arc<Adapter>>) -> Option<Cache> {
+    pub(super) fn longest(&mut self, prompt: &[u32], adapter: Option<&Arc<B::Adapter>>) -> Option<B::Cache> {
         let most = prompt.len().saturating_sub(1);
-        let common = |entry: &Entry| entry.tokens.iter().zip(&prompt[..most]).take_while(|(a, b)| a == b).count();
+        let common = |entry: &Entry<B>| entry.tokens.iter().zip(&prompt[..most]).take_while(|(a, b)| a == b).count();
         let entries = self.entries.iter().enumerate().filter(|(_, entry)| entry.is_of(adapter));
         let (index, tokens) = entries.map(|(index, entry)| (index, common(entry))).max_by_key(|(_, tokens)| *tokens)?;
         if tokens < LEAST_TOKENS {
@@ -51,7 +57,7 @@ impl Prefixes {
     }
 
     /// What the new text begins with needs no entry of its own.
-    pub(super) fn remember(&mut self, new: Entry) {
+    pub(super) fn remember(&mut self, new: Entry<B>) {
         if new.tokens.len() < LEAST_TOKENS || self.entries.iter().any(|entry| new.begins(entry)) {
             return;
         }
@@ -72,7 +78,7 @@ impl Prefixes {
     }
 
     #[cfg(test)]
-    pub(super) fn caches(&self) -> impl Iterator<Item = &Cache> {
+    pub(super) fn caches(&self) -> impl Iterator<Item = &B::Cache> {
         self.entries.iter().map(|entry| &entry.cache)
     }
 

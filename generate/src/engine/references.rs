@@ -2,36 +2,65 @@
 //! is compared here, and say how. Run with `--ignored --nocapture` and `TERROIR_REFERENCES` set to their folder.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use candle_core::Device;
 use candle_core::safetensors::load;
 use serde_json::Value;
 
+use crate::backend::{Backend, Sequence};
 use crate::compute::Team;
-use crate::llama::{Adapter, Cache, Llama, Sequence};
+use crate::error::Result;
+use crate::gpu;
+use crate::llama::{Adapter, Llama, OnCpu};
 use crate::weights::Weights;
 
 /// Of the spread of the logits, by the root of the mean square of the differences. Keys and values are remembered
 /// in 16-bit floats; everything else of these models is computed in 32.
 const TOLERANCE: f64 = 1e-2;
 
-struct Model {
-    llama: Llama,
-    team: Team,
-    adapter: Option<std::sync::Arc<Adapter>>,
+struct Model<B: Backend> {
+    backend: B,
+    adapter: Option<Arc<B::Adapter>>,
 }
 
-impl Model {
-    fn open(path: &Path) -> Self {
-        let mut weights = Weights::open(path).expect("the model opens");
-        let llama = Llama::load(&mut weights).expect("the model loads");
-        Self { llama, team: Team::new(2).expect("threads start"), adapter: None }
+fn open(path: &Path) -> Model<OnCpu> {
+    let llama = Llama::load(&mut Weights::open(path).expect("the model opens")).expect("the model loads");
+    Model { backend: OnCpu { llama, team: Team::new(2).expect("threads start") }, adapter: None }
+}
+
+/// What a GPU computes, on candle's CPU.
+fn open_on_device(path: &Path) -> Model<gpu::Llama> {
+    let mut weights = Weights::open(path).expect("the model opens");
+    let backend = gpu::Llama::load(&mut weights, Some(256 << 20), 1024, &Device::Cpu).expect("the model loads");
+    Model { backend, adapter: None }
+}
+
+impl<B: Backend> Model<B> {
+    fn read(&self, tokens: &[u32], cache: &mut B::Cache) -> Vec<Vec<f32>> {
+        let sequence = Sequence { tokens, cache, adapter: self.adapter.clone(), wanted: tokens.len() };
+        let logits = self.backend.forward(&mut [sequence]).expect("is computed");
+        logits.chunks(self.backend.shape().vocabulary).map(<[f32]>::to_vec).collect()
     }
 
-    fn read(&self, tokens: &[u32], cache: &mut Cache) -> Vec<Vec<f32>> {
-        let sequence = Sequence { tokens, cache, adapter: self.adapter.clone(), wanted: tokens.len() };
-        let logits = self.llama.forward(&self.team, &mut [sequence]);
-        logits.chunks(self.llama.shape().vocabulary).map(<[f32]>::to_vec).collect()
+    /// With each of the adapters that lie beside it, and with none.
+    fn check(&mut self, directory: &Path, load: impl Fn(&B, &Path) -> Result<B::Adapter>) {
+        let mut adapters = vec![(None, directory.to_owned())];
+        if let Ok(entries) = std::fs::read_dir(directory.join("adapters")) {
+            let folders = entries.map(|entry| entry.expect("an entry").path()).filter(|path| path.is_dir());
+            adapters.extend(folders.map(|path| (Some(path.clone()), path)));
+        }
+        for (adapter, reference) in adapters {
+            self.adapter = adapter.map(|path| load(&self.backend, &path).expect("the adapter loads").into());
+            let off = compare(self, &reference);
+            let mean = (off.squares / off.logits as f64).sqrt();
+            let name = reference.display();
+            println!(
+                "{name}: {mean:.1e} of the spread, at most {:.1e}; {} greedy tokens differ",
+                off.largest, off.tokens
+            );
+            assert!(mean < TOLERANCE && off.tokens == 0, "{name}");
+        }
     }
 }
 
@@ -57,7 +86,7 @@ struct Difference {
     tokens: usize,
 }
 
-fn compare(model: &Model, directory: &Path) -> Difference {
+fn compare<B: Backend>(model: &Model<B>, directory: &Path) -> Difference {
     let expected = load(directory.join("reference.safetensors"), &Device::Cpu).expect("the reference loads");
     let mut all = Difference::default();
     for prompt in 0.. {
@@ -65,7 +94,7 @@ fn compare(model: &Model, directory: &Path) -> Difference {
         let ids = ids.to_vec1::<i32>().expect("ids").iter().map(|id| *id as u32).collect::<Vec<_>>();
         let part = |name: &str| &expected[&format!("prompt.{prompt}.{name}")];
         let logits = part("logits").to_vec2::<f32>().expect("logits");
-        let mut cache = model.llama.cache();
+        let mut cache = model.backend.cache();
         let ours = model.read(&ids, &mut cache);
         assert_eq!(ours.len(), logits.len());
         for (ours, theirs) in ours.iter().zip(&logits) {
@@ -99,23 +128,8 @@ fn logits_are_those_of_transformers() {
     all.sort();
     assert!(!all.is_empty(), "there are no references");
     for directory in all {
-        let mut model = Model::open(&directory);
-        let mut adapters = vec![(None, directory.clone())];
-        if let Ok(entries) = std::fs::read_dir(directory.join("adapters")) {
-            let folders = entries.map(|entry| entry.expect("an entry").path()).filter(|path| path.is_dir());
-            adapters.extend(folders.map(|path| (Some(path.clone()), path)));
-        }
-        for (adapter, reference) in adapters {
-            model.adapter = adapter.map(|path| Adapter::load(&path, &model.llama).expect("the adapter loads").into());
-            let off = compare(&model, &reference);
-            let mean = (off.squares / off.logits as f64).sqrt();
-            let name = reference.display();
-            println!(
-                "{name}: {mean:.1e} of the spread, at most {:.1e}; {} greedy tokens differ",
-                off.largest, off.tokens
-            );
-            assert!(mean < TOLERANCE && off.tokens == 0, "{name}");
-        }
+        open(&directory).check(&directory, |on_cpu, folder| Adapter::load(folder, on_cpu.shape()));
+        open_on_device(&directory).check(&directory, gpu::Llama::adapter);
     }
 }
 
@@ -126,7 +140,7 @@ fn logits_are_those_of_transformers() {
 fn greedy_tokens_are_those_of_llama_cpp() {
     let Some(folder) = folder() else { return };
     let model = std::env::var_os("TERROIR_REFERENCE_GGUF").map(PathBuf::from).expect("TERROIR_REFERENCE_GGUF is set");
-    let model = Model::open(&model);
+    let model = open(&model);
     let lines = std::env::var_os("TERROIR_REFERENCE_GREEDY").map_or_else(|| folder.join("greedy.jsonl"), PathBuf::from);
     let lines = std::fs::read_to_string(lines).expect("the lines are there");
     let numbers = |value: &Value| {
@@ -138,7 +152,7 @@ fn greedy_tokens_are_those_of_llama_cpp() {
         let ids = |key: &str| numbers(&line[key]).iter().map(|id| *id as u32).collect::<Vec<_>>();
         let (prompt, output, margins) = (ids("prompt"), ids("output"), numbers(&line["margins"]));
         let text = [&prompt[..], &output].concat();
-        let logits = model.read(&text[..text.len() - 1], &mut model.llama.cache());
+        let logits = model.read(&text[..text.len() - 1], &mut model.backend.cache());
         let mut same = true;
         for (index, (token, margin)) in output.iter().zip(margins).enumerate() {
             let logits = &logits[prompt.len() - 1 + index];

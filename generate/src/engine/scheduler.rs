@@ -16,30 +16,25 @@ use super::queue::{Lines, Place};
 use super::scoring::{Batch, Scoring};
 use super::writing::{Room, Wish, Writing};
 use super::{GeneratorOptions, Job, panic_message};
-use crate::error::GenerateError;
-use crate::llama::{Sequence, pages_of};
+use crate::backend::{Backend, Sequence};
+use crate::error::{GenerateError, Result};
+use crate::llama::pages_of;
 
-/// Rows of a step that only reads.
-const READING_ROWS: usize = 512;
-/// Rows of a step in which somebody waits for the next token.
-const MIXED_ROWS: usize = 128;
-/// Guessed tokens of all texts in a step: beyond these a row costs as much as it saves.
-const GUESS_ROWS: usize = 24;
 /// How long readers that are behind are waited for before they are looked at again.
 const PATIENCE: Duration = Duration::from_millis(2);
 
-pub(super) struct Scheduler {
-    model: Model,
+pub(super) struct Scheduler<B: Backend> {
+    model: Model<B>,
     options: GeneratorOptions,
     jobs: Receiver<(Job, Place)>,
     lines: Lines,
-    writings: Vec<Writing>,
-    scorings: Vec<Scoring>,
-    prefixes: Prefixes,
+    writings: Vec<Writing<B>>,
+    scorings: Vec<Scoring<B::Cache>>,
+    prefixes: Prefixes<B>,
 }
 
-impl Scheduler {
-    pub(super) fn new(model: Model, options: GeneratorOptions, jobs: Receiver<(Job, Place)>) -> Self {
+impl<B: Backend> Scheduler<B> {
+    pub(super) fn new(model: Model<B>, options: GeneratorOptions, jobs: Receiver<(Job, Place)>) -> Self {
         Self {
             model,
             options,
@@ -65,9 +60,14 @@ impl Scheduler {
             self.admit();
             let stepped = catch_unwind(AssertUnwindSafe(|| self.step()));
             match stepped {
-                Ok(true) => {}
+                Ok(Ok(true)) => {}
                 // Everybody who could go on waits for a reader.
-                Ok(false) => self.wait_for_readers(),
+                Ok(Ok(false)) => self.wait_for_readers(),
+                Ok(Err(error)) => {
+                    let reason = error.to_string();
+                    tracing::error!(reason, "a step of the generating model failed");
+                    self.fail(&|| GenerateError::Inference { reason: reason.clone() });
+                }
                 Err(panic) => {
                     let reason = panic_message(panic.as_ref());
                     tracing::error!(reason, "a step of the generating model panicked");
@@ -84,8 +84,7 @@ impl Scheduler {
         let caches = self.writings.iter().map(|writing| &writing.cache);
         let caches =
             caches.chain(self.scorings.iter().map(|scoring| &scoring.prefix_cache)).chain(self.prefixes.caches());
-        let pages = caches.flat_map(|cache| cache.pages(0).iter().map(std::sync::Arc::as_ptr));
-        pages.collect::<std::collections::HashSet<_>>().len()
+        caches.flat_map(crate::backend::Past::pages).collect::<std::collections::HashSet<_>>().len()
     }
 
     fn is_idle(&self) -> bool {
@@ -131,7 +130,7 @@ impl Scheduler {
         while self.writings.len() + self.scorings.len() < self.options.texts.max(1) {
             let Some(job) = self.lines.first() else { return };
             let pages = match job {
-                Job::Score(request, _) => Scoring::pages(request),
+                Job::Score(request, _) => Scoring::<B::Cache>::pages(request),
                 Job::Complete(request, _) => {
                     let room = self.model.context_tokens.saturating_sub(request.prompt.len());
                     // The last page may be a copy of one that is shared.
@@ -149,14 +148,15 @@ impl Scheduler {
                 self.make_room(pages);
                 self.begin(job, pages);
             } else {
-                let (bytes, least_bytes) = (self.options.cache_bytes, pages * self.model.llama.page_bytes());
+                let page_bytes = self.model.backend.page_bytes();
+                let (bytes, least_bytes) = (self.model.pages * page_bytes, pages * page_bytes);
                 job.refuse(GenerateError::Memory { bytes, least_bytes });
             }
         }
     }
 
     fn begin(&mut self, job: Job, pages: usize) {
-        let fresh = || self.model.llama.cache();
+        let fresh = || self.model.backend.cache();
         match job {
             Job::Score(request, reply) => {
                 let cache = self.prefixes.longest(&request.prefix, None).unwrap_or_else(fresh);
@@ -176,12 +176,12 @@ impl Scheduler {
     }
 
     /// One pass through the model. False where nobody had a wish.
-    fn step(&mut self) -> bool {
+    fn step(&mut self) -> Result<bool> {
         for writing in &mut self.writings {
             writing.send();
         }
         let (wishes, mut batches) = self.wishes();
-        let vocabulary = self.model.llama.shape().vocabulary;
+        let vocabulary = self.model.backend.shape().vocabulary;
         let mut sequences = Vec::new();
         for (writing, wish) in self.writings.iter_mut().zip(&wishes) {
             if let Some(Wish { tokens, wanted }) = wish {
@@ -203,9 +203,9 @@ impl Scheduler {
             }
         }
         if sequences.is_empty() {
-            return false;
+            return Ok(false);
         }
-        let mut logits = self.model.llama.forward(&self.model.team, &mut sequences);
+        let mut logits = self.model.backend.forward(&mut sequences)?;
         let mut rest = logits.as_mut_slice();
         let mut next = |rows: usize| {
             let (logits, later) = std::mem::take(&mut rest).split_at_mut(rows * vocabulary);
@@ -224,15 +224,15 @@ impl Scheduler {
             }
         }
         self.remember_finished();
-        true
+        Ok(true)
     }
 
     /// What is computed next, for each text: first a token for those who write, then what there is room for.
-    fn wishes(&self) -> (Vec<Option<Wish>>, Vec<Option<Batch>>) {
+    fn wishes(&self) -> (Vec<Option<Wish>>, Vec<Option<Batch<B::Cache>>>) {
         let mut wishes = self.writings.iter().map(|_| None).collect::<Vec<_>>();
         let writers = self.writings.iter().filter(|writing| !writing.reads()).count();
-        let mut room = if writers > 0 { MIXED_ROWS.max(2 * writers) } else { READING_ROWS };
-        let share = 1 + GUESS_ROWS / writers.max(1);
+        let mut room = if writers > 0 { B::MIXED_ROWS.max(2 * writers) } else { B::READING_ROWS };
+        let share = 1 + B::GUESS_ROWS / writers.max(1);
         for reads in [false, true] {
             let most = if reads { usize::MAX } else { share };
             let own = wishes.iter_mut().zip(&self.writings).filter(|(_, writing)| writing.reads() == reads);

@@ -3,13 +3,14 @@
 use tokio::sync::oneshot;
 
 use super::ScoreRequest;
+use crate::backend::Past;
 use crate::error::{GenerateError, Result};
-use crate::llama::{Cache, pages_of};
+use crate::llama::pages_of;
 
 /// A beginning so short is read with every text: a step of its own costs more.
 const SHORT_TOKENS: usize = 8;
 
-pub(super) struct Scoring {
+pub(super) struct Scoring<Cache> {
     /// What stands before every text; read first.
     prefix: Vec<u32>,
     pub(super) prefix_cache: Cache,
@@ -23,12 +24,12 @@ pub(super) struct Scoring {
 }
 
 /// The texts of a step.
-pub(super) enum Batch {
+pub(super) enum Batch<Cache> {
     Prefix(Vec<u32>),
     Texts(Vec<(Vec<u32>, Cache)>),
 }
 
-impl Scoring {
+impl<Cache: Past> Scoring<Cache> {
     /// `prefix_cache` holds the beginning of the prefix.
     pub(super) fn new(
         request: ScoreRequest,
@@ -66,7 +67,7 @@ impl Scoring {
     }
 
     /// Texts that fit into `room` rows; at least one where there is room for all of a step.
-    pub(super) fn batch(&self, room: usize, whole_step: bool) -> Option<Batch> {
+    pub(super) fn batch(&self, room: usize, whole_step: bool) -> Option<Batch<Cache>> {
         let unread = &self.prefix[self.prefix_cache.tokens().min(self.prefix.len())..];
         if !unread.is_empty() {
             let tokens = unread[..unread.len().min(room)].to_vec();

@@ -5,6 +5,7 @@ use std::time::Duration;
 use candle_core::quantized::gguf_file::Value;
 
 use super::*;
+use crate::backend::Past as _;
 use crate::compute::Team;
 use crate::llama::{Cache, Llama, Sequence};
 use crate::tiny::{self, Tiny};
@@ -263,10 +264,20 @@ async fn texts_are_the_same_with_guesses_and_without_alone_and_together() {
 #[tokio::test]
 async fn memory_is_never_exceeded_however_many_wait() {
     let tiny = Tiny::new();
-    let page_bytes = load(&tiny).llama.page_bytes();
-    let cache_bytes = 11 * page_bytes;
-    let model =
-        Model::open(&tiny.write(), GeneratorOptions { cache_bytes, ..options() }, &BTreeMap::new()).expect("opens");
+    let (device, voices) = (candle_core::Device::Cpu, BTreeMap::new());
+    let mut opened = Opened::new(&tiny.write()).expect("opens");
+    let of = |page_bytes: usize| GeneratorOptions { cache_bytes: Some(11 * page_bytes), ..options() };
+    let on_cpu = of(opened.on_cpu(options(), &voices).expect("loads").backend.page_bytes());
+    check_memory(opened.on_cpu(on_cpu, &voices).expect("loads"), on_cpu).await;
+    let on_device = of(opened.on_device(&device, options(), &voices).expect("loads").backend.page_bytes());
+    check_memory(opened.on_device(&device, on_device, &voices).expect("loads"), on_device).await;
+}
+
+async fn check_memory<B: Backend + Send + 'static>(model: Model<B>, options: GeneratorOptions)
+where
+    B::Cache: Send,
+    B::Adapter: Send + Sync,
+{
     assert_eq!((model.pages, model.context_tokens), (11, 256));
     let (jobs, queue) = std::sync::mpsc::channel();
     let waiting = Arc::default();
@@ -275,7 +286,7 @@ async fn memory_is_never_exceeded_however_many_wait() {
         let place = Place::take(&waiting, 64).expect("there is room in the queue");
         let (to, pieces) = mpsc::channel(STREAM_CAPACITY);
         let sampling = Sampling { max_tokens: 40, temperature: 1.0, seed: Some(index), ..Sampling::default() };
-        let prompt = (0..30 + index as u32).map(|token| token * (1 + index as u32 % 3)).collect();
+        let prompt = (0..30 + index as u32).map(|token| token * (1 + index as u32 % 3) % 250).collect();
         jobs.send((Job::Complete(request(prompt, sampling), to), place)).expect("it is queued");
         readers.push(pieces);
     }
@@ -283,7 +294,7 @@ async fn memory_is_never_exceeded_however_many_wait() {
     assert!(Place::take(&waiting, 64).is_none());
     let running = std::thread::spawn(move || {
         let mut most = 0;
-        Scheduler::new(model, GeneratorOptions { cache_bytes, ..options() }, queue).run_watched(|scheduler| {
+        Scheduler::new(model, options, queue).run_watched(|scheduler| {
             most = scheduler.pages_in_use().max(most);
         });
         most
@@ -298,10 +309,11 @@ async fn memory_is_never_exceeded_however_many_wait() {
 #[tokio::test]
 async fn what_needs_more_memory_than_there_is_is_refused() {
     let tiny = Tiny::new();
-    let cache_bytes = load(&tiny).llama.page_bytes();
-    let refused = Generator::open(&tiny.files(), GeneratorOptions { cache_bytes, ..options() });
+    let page_bytes = load(&tiny).llama.page_bytes();
+    let with = |pages| GeneratorOptions { cache_bytes: Some(pages * page_bytes), ..options() };
+    let refused = Generator::open(&tiny.files(), with(1));
     assert!(matches!(refused, Err(GenerateError::Memory { .. })));
-    let generator = open_with(&tiny, GeneratorOptions { cache_bytes: 4 * cache_bytes, ..options() });
+    let generator = open_with(&tiny, with(4));
     assert_eq!(generator.context_tokens(), 96);
     let many = ScoreRequest { givens: vec![vec![20; 40]; 9], ..score_request() };
     assert!(matches!(generator.score(many).await, Err(GenerateError::Memory { .. })));

@@ -10,16 +10,16 @@ use super::CompleteRequest;
 use super::complete::{Piece, Text};
 use super::drafts::Drafts;
 use super::prefixes::Entry;
+use crate::backend::{Backend, Past as _};
 use crate::error::{GenerateError, Result};
-use crate::llama::{Adapter, Cache};
 use crate::tokens::Tokens;
 
-pub(super) struct Writing {
+pub(super) struct Writing<B: Backend> {
     /// Taken when the text ends.
     text: Option<Text>,
     drafts: Drafts,
-    pub(super) cache: Cache,
-    pub(super) adapter: Option<Arc<Adapter>>,
+    pub(super) cache: B::Cache,
+    pub(super) adapter: Option<Arc<B::Adapter>>,
     /// Tokens to read before the next one can be drawn: the rest of the prompt, or the last one drawn.
     unread: VecDeque<u32>,
     prompt_tokens: usize,
@@ -46,12 +46,12 @@ pub(super) struct Wish {
     pub(super) wanted: usize,
 }
 
-impl Writing {
+impl<B: Backend> Writing<B> {
     /// `cache` holds the beginning of the prompt.
     pub(super) fn new(
         request: &CompleteRequest,
-        cache: Cache,
-        adapter: Option<Arc<Adapter>>,
+        cache: B::Cache,
+        adapter: Option<Arc<B::Adapter>>,
         room: &Room,
         to: mpsc::Sender<Result<Piece>>,
     ) -> Self {
@@ -168,7 +168,7 @@ impl Writing {
     }
 
     /// What the cache holds, for whoever begins the same.
-    pub(super) fn remembered(self) -> Entry {
+    pub(super) fn remembered(self) -> Entry<B> {
         let known = self.drafts.tokens();
         let tokens = known[..self.cache.tokens().min(known.len())].to_vec();
         Entry { tokens, cache: self.cache, adapter: self.adapter }

@@ -4,10 +4,9 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use super::Llama;
 use crate::compute::{Inputs, Matrix};
 use crate::error::Result;
-use crate::weights::{AdapterFile, Pairing};
+use crate::weights::{AdapterFile, Pairing, Shape, Stored};
 
 /// A matrix of a layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -37,43 +36,72 @@ const PARTS: [(&str, Part); 7] = [
     ("ffn_down", Part::Down),
 ];
 
+impl Part {
+    /// Outputs and inputs.
+    pub(crate) fn sizes(self, shape: &Shape) -> (usize, usize) {
+        let (queries, keys) = (shape.heads * shape.head_size, shape.key_heads * shape.head_size);
+        match self {
+            Self::Query => (queries, shape.hidden),
+            Self::Key | Self::Value => (keys, shape.hidden),
+            Self::AttentionOutput => (shape.hidden, queries),
+            Self::Gate | Self::Up => (shape.feed_forward, shape.hidden),
+            Self::Down => (shape.hidden, shape.feed_forward),
+        }
+    }
+}
+
+/// `up down x` is added to a matrix's product.
+pub(crate) struct Factors {
+    pub(crate) layer: usize,
+    pub(crate) part: Part,
+    pub(crate) rank: usize,
+    /// `(rank, inputs)`.
+    pub(crate) down: Stored,
+    /// `(outputs, rank)`, times the adapter's scale, in the order of the model's file.
+    pub(crate) up: Vec<f32>,
+}
+
+/// Every tensor is checked against the model's shape.
+pub(crate) fn read_factors(directory: &Path, shape: &Shape) -> Result<Vec<Factors>> {
+    let mut file = AdapterFile::open(directory)?;
+    let factors = file.names().into_iter().map(|name| {
+        let place = place(&name).filter(|(layer, _)| *layer < shape.layers);
+        let (layer, part) = place.ok_or_else(|| file.unreadable(&name, "no matrix of the model takes it"))?;
+        let (outputs, inputs) = part.sizes(shape);
+        let stored = file.read(&name, outputs, inputs)?;
+        let rank = stored.down.shape.first().copied().unwrap_or(0);
+        let mut up = stored.up.floats();
+        for value in &mut up {
+            *value *= stored.scale;
+        }
+        // Adapters are trained with the two halves of a head turning together.
+        if shape.rope.pairing == Pairing::Interleaved && matches!(part, Part::Query | Part::Key) {
+            up = interleaved(&up, rank, shape.head_size);
+        }
+        Ok(Factors { layer, part, rank, down: stored.down, up })
+    });
+    factors.collect()
+}
+
 /// What one adapter adds, by layer and part.
 pub(crate) struct Adapter {
     deltas: HashMap<(usize, Part), Delta>,
 }
 
-/// `scale · B A x`.
+/// `up down x`.
 pub(super) struct Delta {
-    /// A: `(rank, inputs)`.
     down: Matrix,
-    /// B, times the scale: `(outputs, rank)`.
     up: Matrix,
 }
 
 impl Adapter {
-    /// Every tensor is checked against the matrix of `llama` that it adds to.
-    pub(crate) fn load(directory: &Path, llama: &Llama) -> Result<Self> {
-        let mut file = AdapterFile::open(directory)?;
-        let shape = llama.shape();
-        let mut deltas = HashMap::new();
-        for name in file.names() {
-            let place = place(&name).filter(|(layer, _)| *layer < shape.layers);
-            let (layer, part) = place.ok_or_else(|| file.unreadable(&name, "no matrix of the model takes it"))?;
-            let matrix = llama.layers[layer].matrix(part);
-            let factors = file.read(&name, matrix.outputs(), matrix.inputs())?;
-            let rank = factors.down.shape.first().copied().unwrap_or(0);
-            let mut up = factors.up.floats();
-            for value in &mut up {
-                *value *= factors.scale;
-            }
-            // Adapters are trained with the two halves of a head turning together.
-            if shape.rope.pairing == Pairing::Interleaved && matches!(part, Part::Query | Part::Key) {
-                up = interleaved(&up, rank, shape.head_size);
-            }
-            let up = Matrix::from_floats(&up, matrix.outputs(), rank);
-            deltas.insert((layer, part), Delta { down: Matrix::pack(&factors.down), up });
-        }
-        Ok(Self { deltas })
+    pub(crate) fn load(directory: &Path, shape: &Shape) -> Result<Self> {
+        let deltas = read_factors(directory, shape)?.into_iter().map(|factors| {
+            let (outputs, _) = factors.part.sizes(shape);
+            let up = Matrix::from_floats(&factors.up, outputs, factors.rank);
+            ((factors.layer, factors.part), Delta { down: Matrix::pack(&factors.down), up })
+        });
+        Ok(Self { deltas: deltas.collect() })
     }
 
     pub(super) fn delta(&self, layer: usize, part: Part) -> Option<&Delta> {

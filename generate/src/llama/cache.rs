@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::backend::Past;
 use crate::compute::{Heads, PAGE_TOKENS, Page};
 
 /// Cloned to give the same past another future: pages are shared until one of the two writes to them.
@@ -17,21 +18,7 @@ impl Cache {
         Self { heads, layers: vec![Vec::new(); layers], tokens: 0 }
     }
 
-    /// Tokens remembered.
-    pub(crate) fn tokens(&self) -> usize {
-        self.tokens
-    }
-
-    /// Forgets what comes after so many tokens. Numbers of forgotten tokens stay in the last page until they
-    /// are written over; attention does not see them.
-    pub(crate) fn truncate(&mut self, tokens: usize) {
-        self.tokens = self.tokens.min(tokens);
-        for pages in &mut self.layers {
-            pages.truncate(self.tokens.div_ceil(PAGE_TOKENS));
-        }
-    }
-
-    pub(crate) fn pages(&self, layer: usize) -> &[Arc<Page>] {
+    pub(super) fn layer_pages(&self, layer: usize) -> &[Arc<Page>] {
         &self.layers[layer]
     }
 
@@ -61,15 +48,31 @@ impl Cache {
     }
 }
 
+impl Past for Cache {
+    fn tokens(&self) -> usize {
+        self.tokens
+    }
+
+    /// Numbers of forgotten tokens stay in the last page until they are written over; attention does not see
+    /// them.
+    fn truncate(&mut self, tokens: usize) {
+        self.tokens = self.tokens.min(tokens);
+        for pages in &mut self.layers {
+            pages.truncate(self.tokens.div_ceil(PAGE_TOKENS));
+        }
+    }
+
+    #[cfg(test)]
+    fn pages(&self) -> Vec<usize> {
+        self.layers[0].iter().map(|page| Arc::as_ptr(page).addr()).collect()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     const HEADS: Heads = Heads { queries: 2, keys: 1, size: 2 };
-
-    fn bytes(cache: &Cache) -> Vec<*const Page> {
-        cache.pages(0).iter().map(Arc::as_ptr).collect()
-    }
 
     #[test]
     fn a_clone_shares_full_pages_and_copies_the_one_it_writes_to() {
@@ -77,12 +80,12 @@ mod tests {
         first.write(0, &[1.0; 2 * 40], &[2.0; 2 * 40]);
         first.remember(40);
         let mut second = first.clone();
-        assert_eq!(bytes(&first), bytes(&second));
+        assert_eq!(first.pages(), second.pages());
         second.write(0, &[3.0; 2], &[4.0; 2]);
         second.remember(1);
-        assert_eq!(bytes(&first)[0], bytes(&second)[0]);
-        assert_ne!(bytes(&first)[1], bytes(&second)[1]);
+        assert_eq!(first.pages()[0], second.pages()[0]);
+        assert_ne!(first.pages()[1], second.pages()[1]);
         second.truncate(32);
-        assert_eq!((first.tokens(), second.tokens(), second.pages(0).len()), (40, 32, 1));
+        assert_eq!((first.tokens(), second.tokens(), second.pages().len()), (40, 32, 1));
     }
 }

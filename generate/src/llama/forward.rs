@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::adapter::Adapter;
 use super::layer::{Layer, Projected};
 use super::{Hands, Llama, Sequence};
+use crate::backend::Past as _;
 use crate::compute::{Attention, Heads, Page, Rotations, Team};
 use crate::weights::Shape;
 
@@ -79,7 +80,7 @@ fn spans(sequences: &[Sequence]) -> Vec<Range<usize>> {
 /// `(rows, heads × size)`, the key heads shared between the threads where that is worth it.
 fn attend_shared(llama: &Llama, team: &Team, sequence: &Sequence, layer: usize, queries: &[f32]) -> Vec<f32> {
     let heads = llama.heads();
-    let (pages, position) = (sequence.cache.pages(layer), sequence.cache.tokens());
+    let (pages, position) = (sequence.cache.layer_pages(layer), sequence.cache.tokens());
     let window_tokens = llama.shape.window_tokens;
     let rows = sequence.tokens.len();
     let products = rows * (position + rows) * heads.queries * heads.size;
@@ -156,8 +157,10 @@ fn by_block(llama: &Llama, team: &Team, sequences: &mut [Sequence], hidden: &[f3
                 sequences[span.sequence].cache.write_at(index, span.position, keys, values);
             }
         }
-        let pages =
-            sequences.iter().map(|sequence| sequence.cache.pages(index).to_vec()).collect::<Vec<Vec<Arc<Page>>>>();
+        let pages = sequences
+            .iter()
+            .map(|sequence| sequence.cache.layer_pages(index).to_vec())
+            .collect::<Vec<Vec<Arc<Page>>>>();
         let step = Step {
             layer: Arc::clone(&llama.layers[index]),
             next: llama.layers.get(index + 1).cloned(),

@@ -90,6 +90,14 @@ impl Rope {
         Self { pairing, frequencies: frequencies.collect(), magnitude }
     }
 
+    /// Cosine and sine of each pair's angle at a position.
+    pub(crate) fn turns(&self, position: usize) -> impl Iterator<Item = (f32, f32)> {
+        self.frequencies.iter().map(move |frequency| {
+            let (sine, cosine) = (position as f64 * f64::from(*frequency)).sin_cos();
+            (cosine as f32 * self.magnitude, sine as f32 * self.magnitude)
+        })
+    }
+
     /// `rope_freqs.weight` of a GGUF file: one divisor per pair.
     pub(super) fn divide(&mut self, factors: &[f32]) {
         self.frequencies.iter_mut().zip(factors).for_each(|(frequency, factor)| *frequency /= factor);

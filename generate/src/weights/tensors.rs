@@ -97,6 +97,12 @@ impl Tensors {
         self.extent(name).map(|_| ())
     }
 
+    /// Of all tensors that can be read.
+    pub(super) fn bytes(&self) -> u64 {
+        let bytes = |place: &Place| place.kind.as_ref().ok()?.bytes(&place.shape);
+        self.places.values().filter_map(bytes).sum()
+    }
+
     /// Start and length in bytes, within the file.
     fn extent(&self, name: &str) -> Result<(u64, usize)> {
         let (place, kind) = (self.place(name)?, self.kind(name)?);

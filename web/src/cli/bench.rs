@@ -3,8 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use clap::{Subcommand, ValueEnum};
+use clap::Subcommand;
+use clap::builder::PossibleValuesParser;
 use terroir_embed::{Encoder, EncoderOptions, ModelFiles, ModelStore, Passport};
+use terroir_generate::Device;
+use terroir_generate::bench::Workload;
 
 use super::print_json;
 use crate::config::Settings;
@@ -30,15 +33,12 @@ pub enum BenchCommand {
         output_tokens: usize,
         #[arg(long, default_value_t = 1)]
         threads: usize,
-        #[arg(long, value_enum, default_value = "cpu")]
-        device: Device,
+        /// Texts that are written at the same time
+        #[arg(long, default_value_t = 8)]
+        texts: usize,
+        #[arg(long, value_parser = PossibleValuesParser::new(["cpu", "cuda"]), default_value = "cpu")]
+        device: String,
     },
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Device {
-    Cpu,
-    Cuda,
 }
 
 /// A file that was not imported. Measuring it proves nothing about where it comes from, and answers nobody.
@@ -76,20 +76,26 @@ pub fn bench(settings: &Settings, command: &BenchCommand, json: bool) -> anyhow:
             );
             Ok(())
         }
-        BenchCommand::Generate { model, prompt_tokens, output_tokens, threads, device } => {
-            anyhow::ensure!(*device == Device::Cpu, "this build runs models on the CPU only");
+        BenchCommand::Generate { model, prompt_tokens, output_tokens, threads, texts, device } => {
             let name = model.as_ref().unwrap_or(&settings.models.generate);
             let files = match Path::new(name) {
                 path if path.is_file() || path.join("config.json").is_file() => measured_only(path),
                 _ => models.files(name).context("opening the generating model")?,
             };
-            let measured = terroir_generate::bench::bench(&files, *prompt_tokens, *output_tokens, *threads)?;
+            let workload = Workload {
+                prompt_tokens: *prompt_tokens,
+                output_tokens: *output_tokens,
+                threads: *threads,
+                texts: *texts,
+                device: if device == "cuda" { Device::Cuda } else { Device::Cpu },
+            };
+            let measured = terroir_generate::bench::bench(&files, workload)?;
             if json {
                 return print_json(&measured);
             }
             let rate = |tokens_per_s: Option<f64>| tokens_per_s.unwrap_or_default();
             println!(
-                "prefill {:.0} tokens/s, decode {:.0} tokens/s on {threads} threads; 8 texts together {:.0} tokens/s; \
+                "prefill {:.0} tokens/s, decode {:.0} tokens/s on {device}; {texts} texts together {:.0} tokens/s; \
                  grounded text {:.0} tokens/s, with guessed tokens {:.0} tokens/s",
                 measured.prefill_tokens_per_s,
                 rate(measured.decode_tokens_per_s),
