@@ -34,6 +34,7 @@ use self::queue::Queue;
 use self::request::Request;
 use self::threads::ModelThreads;
 use self::tokens::Tokens;
+pub use crate::compute::linear::Precision;
 use crate::{EmbedError, ModelFiles, Passport};
 
 /// Cheap to clone. The model threads end, and are joined, when the last clone is dropped.
@@ -55,12 +56,13 @@ pub struct EncoderOptions {
     pub max_batch_tokens: usize,
     /// Texts are cut here even where the model reads more: time and memory of attention grow with the square.
     pub max_tokens: usize,
+    pub precision: Precision,
 }
 
 impl Default for EncoderOptions {
     fn default() -> Self {
         let threads = available_parallelism().map_or(1, std::num::NonZero::get);
-        Self { threads, queue_capacity: 64, max_batch_tokens: 256, max_tokens: 512 }
+        Self { threads, queue_capacity: 64, max_batch_tokens: 256, max_tokens: 512, precision: Precision::Fast }
     }
 }
 
@@ -89,7 +91,7 @@ impl Encoder {
         let tokens = checkpoint.tokens(options.max_tokens)?;
         let model = Arc::new(Model {
             prompts: checkpoint.prompts()?,
-            network: checkpoint.network(tokens.max_tokens())?,
+            network: checkpoint.network(tokens.max_tokens(), options.precision)?,
             tokens,
             passport: files.passport.clone(),
         });

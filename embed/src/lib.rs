@@ -7,7 +7,7 @@
 //! ```
 //!
 //! Start with [`Encoder::encode`] for the path of a text, with [`ModelStore`] for the files. `compute`
-//! holds the kernels: the instruction set is chosen at run time, and no code here is `unsafe`.
+//! holds the kernels: the instruction set is chosen at run time, and one line is `unsafe`, for the one instruction without a safe name.
 
 pub mod bench;
 mod catalogue;
@@ -18,7 +18,7 @@ mod model_store;
 mod passport;
 
 pub use catalogue::{Catalogue, CatalogueFile, CatalogueModel, Package};
-pub use encoder::{Encoder, EncoderOptions, Input, Priority};
+pub use encoder::{Encoder, EncoderOptions, Input, Precision, Priority};
 pub use error::EmbedError;
 pub use model_store::{ModelEntry, ModelFiles, ModelState, ModelStore};
 pub use passport::Passport;

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use candle_core::{Device, Tensor};
 use serde::Deserialize;
 use tempfile::TempDir;
-use terroir_embed::{Encoder, EncoderOptions, Input, ModelStore, Priority};
+use terroir_embed::{Encoder, EncoderOptions, Input, ModelStore, Precision, Priority};
 
 const NAMES: [&str; 5] = ["bert", "distilbert", "xlm-roberta", "modernbert", "nomic_bert"];
 
@@ -92,7 +92,13 @@ fn open(folder: &Path) -> (Encoder, TempDir) {
     let store = ModelStore::open(models.path()).unwrap();
     let passport = store.import(folder, true).unwrap();
     let files = store.files(&passport.name).unwrap();
-    let options = EncoderOptions { threads: 2, queue_capacity: 64, max_batch_tokens: 300, max_tokens: 512 };
+    let options = EncoderOptions {
+        threads: 2,
+        queue_capacity: 64,
+        max_batch_tokens: 300,
+        max_tokens: 512,
+        precision: Precision::Full,
+    };
     (Encoder::open(&files, options).unwrap(), models)
 }
 

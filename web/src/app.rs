@@ -9,7 +9,7 @@ use actix_multipart::form::tempfile::TempFileConfig;
 use actix_web::dev::Server;
 use actix_web::{App as ActixApp, HttpServer, middleware, web};
 use anyhow::Context as _;
-use terroir_embed::{Encoder, EncoderOptions, ModelStore, Passport};
+use terroir_embed::{Encoder, ModelStore, Passport};
 use terroir_generate::{Answerer, Generator, GeneratorOptions};
 use terroir_ingest::cell::Cell;
 use terroir_ingest::worker::{Worker, WorkerOptions};
@@ -115,7 +115,7 @@ impl Service {
 
 async fn open_encoder(settings: &Settings, models: &ModelStore) -> anyhow::Result<Encoder> {
     let (models, name) = (models.clone(), settings.models.embed.clone());
-    let options = EncoderOptions { threads: settings.model_threads(), ..EncoderOptions::default() };
+    let options = settings.encoder_options();
     let opened = tokio::task::spawn_blocking(move || Encoder::open(&models.files(&name)?, options)).await?;
     opened.context("opening the embedding model")
 }

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+use terroir_embed::{EncoderOptions, Precision};
 use terroir_generate::Device;
 use toml::{Table, Value};
 
@@ -73,6 +74,7 @@ pub struct Qdrant {
 pub struct Models {
     pub dir: PathBuf,
     pub embed: String,
+    pub embed_precision: Precision,
     pub generate: String,
     pub hub: String,
     pub device: Device,
@@ -180,6 +182,11 @@ impl Settings {
     /// Threads for one model.
     pub fn model_threads(&self) -> usize {
         cores_unless_set(self.models.threads)
+    }
+
+    pub fn encoder_options(&self) -> EncoderOptions {
+        let precision = self.models.embed_precision;
+        EncoderOptions { threads: self.model_threads(), precision, ..EncoderOptions::default() }
     }
 
     pub fn ingest_workers(&self) -> usize {

@@ -53,23 +53,85 @@ impl WithSimd for Matmul<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
+        let Self { rows, panels, bias, finish, out } = self;
+        let product = Product { factors: Floats { rows, panels }, bias, finish, out };
         // Accumulators, one row of weights and one broadcast fill the register file.
         match (S::F32_LANES, S::REGISTER_COUNT) {
-            (16, _) => self.all::<S, 12, 2>(simd),
-            (8, _) => self.all::<S, 6, 2>(simd),
-            (4, 32) => self.all::<S, 8, 2>(simd),
-            _ => self.all::<S, 4, 2>(simd),
+            (16, _) => product.all::<S, 12, 2>(simd),
+            (8, _) => product.all::<S, 6, 2>(simd),
+            (4, 32) => product.all::<S, 8, 2>(simd),
+            _ => product.all::<S, 4, 2>(simd),
         }
     }
 }
 
-impl Matmul<'_> {
+/// What is multiplied, in whatever form.
+pub(super) trait Factors<S: Simd> {
+    fn rows(&self) -> usize;
+
+    fn columns(&self) -> usize;
+
+    /// `rows × panel + bias` for `VECTORS` registers of columns from `column` on, `ROWS` rows from `row` on.
+    fn tile<const ROWS: usize, const VECTORS: usize>(
+        &self,
+        simd: S,
+        row: usize,
+        panel: usize,
+        column: usize,
+        bias: Option<&[f32]>,
+    ) -> [[S::f32s; VECTORS]; ROWS];
+}
+
+struct Floats<'a> {
+    rows: Rows<'a>,
+    panels: &'a Panels,
+}
+
+impl<S: Simd> Factors<S> for Floats<'_> {
+    #[inline(always)]
+    fn rows(&self) -> usize {
+        self.rows.count
+    }
+
+    #[inline(always)]
+    fn columns(&self) -> usize {
+        self.panels.columns()
+    }
+
+    #[inline(always)]
+    fn tile<const ROWS: usize, const VECTORS: usize>(
+        &self,
+        simd: S,
+        row: usize,
+        panel: usize,
+        column: usize,
+        bias: Option<&[f32]>,
+    ) -> [[S::f32s; VECTORS]; ROWS] {
+        let Rows { data, stride, .. } = self.rows;
+        tile::<S, ROWS, VECTORS>(simd, &data[row * stride..], stride, self.panels.panel(panel), column, bias)
+    }
+}
+
+/// `factors + bias`, and what becomes of it.
+pub(super) struct Product<'a, F> {
+    pub(super) factors: F,
+    /// Covers all panels, or is empty.
+    pub(super) bias: &'a [f32],
+    pub(super) finish: Finish,
+    pub(super) out: RowsMut<'a>,
+}
+
+impl<F> Product<'_, F> {
     /// Within a block of rows panel by panel: a panel stays in the cache while the block's rows pass.
     #[inline(always)]
-    fn all<S: Simd, const ROWS: usize, const VECTORS: usize>(mut self, simd: S) {
-        for block in (0..self.rows.count).step_by(BLOCK_ROWS) {
-            let end = self.rows.count.min(block + BLOCK_ROWS);
-            for panel in 0..self.panels.columns().div_ceil(WIDTH) {
+    pub(super) fn all<S: Simd, const ROWS: usize, const VECTORS: usize>(mut self, simd: S)
+    where
+        F: Factors<S>,
+    {
+        let rows = self.factors.rows();
+        for block in (0..rows).step_by(BLOCK_ROWS) {
+            let end = rows.min(block + BLOCK_ROWS);
+            for panel in 0..self.factors.columns().div_ceil(WIDTH) {
                 let mut row = block;
                 while row + ROWS <= end {
                     self.strip::<S, ROWS, VECTORS>(simd, panel, row);
@@ -89,17 +151,18 @@ impl Matmul<'_> {
 
     /// `ROWS` rows of one panel.
     #[inline(always)]
-    fn strip<S: Simd, const ROWS: usize, const VECTORS: usize>(&mut self, simd: S, panel: usize, row: usize) {
+    fn strip<S: Simd, const ROWS: usize, const VECTORS: usize>(&mut self, simd: S, panel: usize, row: usize)
+    where
+        F: Factors<S>,
+    {
         let width = VECTORS * S::F32_LANES;
-        let rows = &self.rows.data[row * self.rows.stride..];
-        let weights = self.panels.panel(panel);
         for column in (0..WIDTH).step_by(width) {
             let first = panel * WIDTH + column;
-            let Some(count) = self.panels.columns().checked_sub(first) else {
+            let Some(count) = self.factors.columns().checked_sub(first) else {
                 return;
             };
             let bias = self.bias.get(first..first + width);
-            let mut sums = tile::<S, ROWS, VECTORS>(simd, rows, self.rows.stride, weights, column, bias);
+            let mut sums = self.factors.tile::<ROWS, VECTORS>(simd, row, panel, column, bias);
             if self.finish == Finish::Gelu {
                 for sums in &mut sums {
                     for sum in sums {

@@ -8,6 +8,8 @@
 
 pub(crate) mod activation;
 pub(crate) mod attention;
+#[cfg(target_arch = "x86_64")]
+mod halves;
 mod lanes;
 pub(crate) mod layer;
 pub(crate) mod linear;

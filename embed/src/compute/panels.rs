@@ -51,10 +51,6 @@ impl Panels {
         }
     }
 
-    pub(crate) fn depth(&self) -> usize {
-        self.depth
-    }
-
     pub(crate) fn columns(&self) -> usize {
         self.columns
     }

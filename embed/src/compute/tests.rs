@@ -4,6 +4,7 @@ use pulp::{Arch, Scalar};
 
 use super::activation::{exp2_of_negative, gelu};
 use super::attention::{Attention, Scratch};
+use super::linear::{Linear, Precision};
 use super::matmul::{Finish, Matmul, Rows, RowsMut};
 use super::norm::LayerNorm;
 use super::panels::{Panels, WIDTH};
@@ -74,6 +75,27 @@ fn check_matmul(set: Arch, rows: usize, depth: usize, columns: usize) {
 }
 
 #[test]
+fn halves_are_the_products_of_what_was_rounded() {
+    let rounded = |values: &[f32]| values.iter().map(|value| half::bf16::from_f32(*value).to_f32()).collect::<Vec<_>>();
+    for (rows, depth, columns) in [(1, 1, 1), (5, 7, 33), (12, 8, 32), (13, 9, 64), (31, 40, 100), (150, 384, 96)] {
+        let (lhs, weight) = (noise(rows * depth, 1), noise(columns * depth, 2));
+        let multiply = |lhs: &[f32], weight: &[f32], precision| {
+            let mut out = noise(rows * columns, 4);
+            Linear::new(weight, noise(columns, 3), depth, precision).apply(lhs, Finish::Add, &mut out);
+            out
+        };
+        let expected = multiply(&rounded(&lhs), &rounded(&weight), Precision::Full);
+        let found = multiply(&lhs, &weight, Precision::Fast);
+        // Where there is no code for them, nothing was rounded.
+        let full = multiply(&lhs, &weight, Precision::Full);
+        for ((found, expected), full) in found.iter().zip(expected).zip(full) {
+            let off = (found - expected).abs().min((found - full).abs());
+            assert!(off < 3e-5, "{rows}×{depth}×{columns}: {found} instead of {expected}");
+        }
+    }
+}
+
+#[test]
 fn a_row_gives_the_same_bits_wherever_it_stands() {
     let (depth, columns) = (24, 48);
     let panels = Panels::from_weight(&noise(columns * depth, 2), columns, depth);
@@ -89,10 +111,18 @@ fn a_row_gives_the_same_bits_wherever_it_stands() {
         });
         out
     };
-    let alone = multiply(&row, 1);
+    let fast = Linear::new(&noise(columns * depth, 2), vec![0.0; columns], depth, Precision::Fast);
+    let multiply_fast = |rows: &[f32], count: usize| {
+        let mut out = vec![0.0; count * columns];
+        fast.apply(rows, Finish::Gelu, &mut out);
+        out
+    };
+    let (alone, alone_fast) = (multiply(&row, 1), multiply_fast(&row, 1));
     for count in [4, 12, 17] {
         let many = multiply(&row.repeat(count), count);
         assert!(many.chunks_exact(columns).all(|found| found == alone), "among {count}");
+        let many = multiply_fast(&row.repeat(count), count);
+        assert!(many.chunks_exact(columns).all(|found| found == alone_fast), "among {count}");
     }
 }
 

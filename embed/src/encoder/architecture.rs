@@ -11,6 +11,7 @@ use super::bert_config::BertConfig;
 use super::padded::Padded;
 use super::padded_config::PaddedConfig;
 use super::pooling::Pooling;
+use crate::compute::linear::Precision;
 
 const SUPPORTED: &str = "`bert`, `roberta`, `xlm-roberta`, `camembert`, `distilbert`, `modernbert` and `nomic_bert`";
 
@@ -69,9 +70,15 @@ impl Architecture {
     }
 
     /// `max_tokens` is the longest sequence that will be asked for.
-    pub(super) fn load(&self, weights: &VarBuilder<'static>, pooling: Pooling, max_tokens: usize) -> Result<Network> {
+    pub(super) fn load(
+        &self,
+        weights: &VarBuilder<'static>,
+        pooling: Pooling,
+        max_tokens: usize,
+        precision: Precision,
+    ) -> Result<Network> {
         Ok(match self {
-            Self::Bert(config) => Network::Bert(Bert::load(weights, config, pooling)?),
+            Self::Bert(config) => Network::Bert(Bert::load(weights, config, pooling, precision)?),
             Self::Padded(config) => Network::Padded(Padded::load(weights, config, pooling, max_tokens)?),
         })
     }

@@ -9,6 +9,7 @@ use super::bert_config::{BertConfig, Names};
 use super::layers::{load_heads, load_linear, load_norm};
 use super::pooling::Pooling;
 use crate::compute::layer::{Buffers, Layer};
+use crate::compute::linear::Precision;
 use crate::compute::norm::LayerNorm;
 
 #[derive(Debug)]
@@ -27,7 +28,12 @@ pub(super) struct Bert {
 
 impl Bert {
     /// Reads and repacks the weights; `weights` may have the architecture's prefix or none.
-    pub(super) fn load(weights: &VarBuilder, config: &BertConfig, pooling: Pooling) -> Result<Self> {
+    pub(super) fn load(
+        weights: &VarBuilder,
+        config: &BertConfig,
+        pooling: Pooling,
+        precision: Precision,
+    ) -> Result<Self> {
         let names = config.names();
         let prefixed = weights.pp(names.prefix).contains_tensor("embeddings.word_embeddings.weight");
         let weights = if prefixed { weights.pp(names.prefix) } else { weights.clone() };
@@ -40,7 +46,7 @@ impl Bert {
             positions = positions.broadcast_add(&types.narrow(0, 0, 1)?)?;
         }
         let layers = (0..config.num_hidden_layers)
-            .map(|index| load_layer(&weights.pp(names.layers).pp(index), config, &names))
+            .map(|index| load_layer(&weights.pp(names.layers).pp(index), config, &names, precision))
             .collect::<Result<_>>()?;
         Ok(Self {
             words: table("word_embeddings", config.vocab_size)?.flatten_all()?.to_vec1()?,
@@ -100,14 +106,14 @@ impl Bert {
     }
 }
 
-fn load_layer(weights: &VarBuilder, config: &BertConfig, names: &Names) -> Result<Layer> {
+fn load_layer(weights: &VarBuilder, config: &BertConfig, names: &Names, precision: Precision) -> Result<Layer> {
     let (hidden, inner, epsilon) = (config.hidden_size, config.intermediate_size, config.layer_norm_eps);
     Ok(Layer {
-        heads: load_heads(&names.qkv.map(|name| weights.pp(name)), hidden, config.num_attention_heads)?,
-        attention_output: load_linear(&weights.pp(names.attention_output), hidden, hidden)?,
+        heads: load_heads(&names.qkv.map(|name| weights.pp(name)), hidden, config.num_attention_heads, precision)?,
+        attention_output: load_linear(&weights.pp(names.attention_output), hidden, hidden, precision)?,
         attention_norm: load_norm(&weights.pp(names.attention_norm), hidden, epsilon)?,
-        intermediate: load_linear(&weights.pp(names.intermediate), hidden, inner)?,
-        output: load_linear(&weights.pp(names.output), inner, hidden)?,
+        intermediate: load_linear(&weights.pp(names.intermediate), hidden, inner, precision)?,
+        output: load_linear(&weights.pp(names.output), inner, hidden, precision)?,
         output_norm: load_norm(&weights.pp(names.output_norm), hidden, epsilon)?,
     })
 }

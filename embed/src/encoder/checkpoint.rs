@@ -13,6 +13,7 @@ use super::architecture::{Architecture, Network};
 use super::input::{PromptConfig, Prompts};
 use super::pooling::Pooling;
 use super::tokens::Tokens;
+use crate::compute::linear::Precision;
 use crate::{EmbedError, ModelFiles};
 
 pub(super) struct Checkpoint {
@@ -79,11 +80,11 @@ impl Checkpoint {
         Ok(Prompts::from(config.unwrap_or_default()))
     }
 
-    pub(super) fn network(&self, max_tokens: usize) -> Result<Network, EmbedError> {
+    pub(super) fn network(&self, max_tokens: usize, precision: Precision) -> Result<Network, EmbedError> {
         let unreadable = |error: candle_core::Error| self.error(&self.weights, error.to_string());
         let bytes = fs::read(&self.weights)?;
         let weights = VarBuilder::from_buffered_safetensors(bytes, DType::F32, &Device::Cpu).map_err(unreadable)?;
-        self.architecture.load(&weights, self.pooling()?, max_tokens).map_err(unreadable)
+        self.architecture.load(&weights, self.pooling()?, max_tokens, precision).map_err(unreadable)
     }
 
     /// Tokens that the model was made for.

@@ -1,5 +1,6 @@
 //! The encoder with a tiny random model, and its queue and threads with a scripted one.
 
+use crate::Precision;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 
@@ -10,8 +11,13 @@ use super::tiny::{HIDDEN, MAX_TOKENS, TinyModel};
 use super::{Encoder, EncoderOptions, Input, Priority};
 use crate::EmbedError;
 
-const OPTIONS: EncoderOptions =
-    EncoderOptions { threads: 2, queue_capacity: 64, max_batch_tokens: 40, max_tokens: 512 };
+const OPTIONS: EncoderOptions = EncoderOptions {
+    threads: 2,
+    queue_capacity: 64,
+    max_batch_tokens: 40,
+    max_tokens: 512,
+    precision: Precision::Full,
+};
 
 fn words(count: usize) -> String {
     let letters = "abcdefghijklmnopqrstuvwxyz".chars().cycle().skip(count).take(count);

@@ -64,7 +64,7 @@ pub fn bench(settings: &Settings, command: &BenchCommand, json: bool) -> anyhow:
             let text = fs_err::read_to_string(input)?;
             let lines: Vec<String> = text.lines().filter(|line| !line.trim().is_empty()).map(str::to_owned).collect();
             anyhow::ensure!(!lines.is_empty(), "{} has no lines", input.display());
-            let options = EncoderOptions { threads: *threads, ..EncoderOptions::default() };
+            let options = EncoderOptions { threads: *threads, ..settings.encoder_options() };
             let encoder = Encoder::open(&models.files(&settings.models.embed)?, options)?;
             let measured = terroir_embed::bench::bench(&encoder, &lines)?;
             if json {

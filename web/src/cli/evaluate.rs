@@ -10,7 +10,7 @@ use clap::Subcommand;
 use futures::StreamExt as _;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
-use terroir_embed::{Encoder, EncoderOptions, Input, ModelStore, Priority};
+use terroir_embed::{Encoder, Input, ModelStore, Priority};
 use terroir_ingest::chunk::{MAX_CHUNK_TOKENS, chunk};
 use terroir_ingest::document::ParsedDocument;
 use terroir_ingest::text;
@@ -46,7 +46,7 @@ pub fn evaluate(settings: &Settings, command: &EvalCommand, json: bool) -> anyho
     let EvalCommand::Retrieval { folder, mode, keep } = command;
     let collection = TestCollection::read(folder)?;
     let models = ModelStore::open(&settings.models_dir())?;
-    let options = EncoderOptions { threads: settings.model_threads(), ..EncoderOptions::default() };
+    let options = settings.encoder_options();
     let encoder = Encoder::open(&models.files(&settings.models.embed)?, options)?;
     let temporary = tempfile::tempdir()?;
     let data = keep.as_deref().unwrap_or(temporary.path());
