@@ -8,6 +8,7 @@ mod architecture;
 mod bert;
 mod bert_config;
 mod checkpoint;
+mod classifier;
 mod input;
 mod layers;
 mod padded;
@@ -15,6 +16,7 @@ mod padded_config;
 mod pooling;
 mod queue;
 mod request;
+mod reranker;
 mod threads;
 mod tokens;
 
@@ -32,6 +34,7 @@ pub use self::input::Input;
 use self::input::Prompts;
 use self::queue::Queue;
 use self::request::Request;
+pub use self::reranker::Reranker;
 use self::threads::ModelThreads;
 use self::tokens::Tokens;
 pub use crate::compute::linear::Precision;
@@ -41,8 +44,8 @@ use crate::{EmbedError, ModelFiles, Passport};
 #[derive(Debug, Clone)]
 pub struct Encoder {
     model: Arc<Model>,
-    queue: Arc<Queue>,
-    threads: Arc<ModelThreads>,
+    queue: Arc<Queue<String>>,
+    threads: Arc<ModelThreads<String>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,7 +90,7 @@ struct Model {
 impl Encoder {
     /// Loads the weights (about a second for 90 MB) and starts the model threads.
     pub fn open(files: &ModelFiles, options: EncoderOptions) -> Result<Self, EmbedError> {
-        let checkpoint = Checkpoint::open(files)?;
+        let checkpoint = Checkpoint::open(files, "embed")?;
         let tokens = checkpoint.tokens(options.max_tokens)?;
         let model = Arc::new(Model {
             prompts: checkpoint.prompts()?,
@@ -164,21 +167,30 @@ impl Encoder {
 
 impl Model {
     /// Batches by what the tokenizer found, so that the token budget holds for any script.
-    fn encode(&self, texts: &[&str], max_batch_tokens: usize) -> Result<Vec<Vec<f32>>, EmbedError> {
-        let inference = |error: candle_core::Error| EmbedError::Inference { reason: error.to_string() };
+    fn encode(&self, texts: &[&String], max_batch_tokens: usize) -> Result<Vec<Vec<f32>>, EmbedError> {
         let sequences = texts.iter().map(|text| self.tokens.ids(text)).collect::<Result<Vec<_>, _>>()?;
-        let mut vectors = Vec::with_capacity(texts.len());
-        let mut rest = sequences.as_slice();
-        while !rest.is_empty() {
-            let mut tokens = 0;
-            let fitting = rest.iter().take_while(|ids| {
-                tokens += ids.len();
-                tokens <= max_batch_tokens
-            });
-            let (batch, later) = rest.split_at(fitting.count().max(1));
-            vectors.extend(self.network.forward(batch).map_err(inference)?);
-            rest = later;
-        }
-        Ok(vectors)
+        in_batches(&sequences, Vec::len, max_batch_tokens, |batch| self.network.forward(batch))
     }
+}
+
+fn in_batches<T>(
+    sequences: &[T],
+    tokens: impl Fn(&T) -> usize,
+    max_batch_tokens: usize,
+    compute: impl Fn(&[T]) -> candle_core::Result<Vec<Vec<f32>>>,
+) -> Result<Vec<Vec<f32>>, EmbedError> {
+    let mut vectors = Vec::with_capacity(sequences.len());
+    let mut rest = sequences;
+    while !rest.is_empty() {
+        let mut sum = 0;
+        let fitting = rest.iter().take_while(|sequence| {
+            sum += tokens(sequence);
+            sum <= max_batch_tokens
+        });
+        let (batch, later) = rest.split_at(fitting.count().max(1));
+        let computed = compute(batch).map_err(|error| EmbedError::Inference { reason: error.to_string() })?;
+        vectors.extend(computed);
+        rest = later;
+    }
+    Ok(vectors)
 }

@@ -1,5 +1,5 @@
-"""Writes fixtures/architectures/: for each architecture a tiny checkpoint without its weights, and what the
-sentence-transformers library makes of it. The weights follow from the tensors' names, here and in
+"""Writes fixtures/architectures/ and fixtures/rerankers/: for each architecture a tiny checkpoint without its
+weights, and what the sentence-transformers library makes of it. The weights follow from the tensors' names, here and in
 architectures.rs, so that none are kept.
 
     pip install sentence-transformers
@@ -15,11 +15,12 @@ import numpy
 import torch
 import transformers
 from safetensors.torch import load_file, save_file
-from sentence_transformers import SentenceTransformer
+from sentence_transformers import CrossEncoder, SentenceTransformer
 from sentence_transformers.models import Pooling, Transformer
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
 FIXTURES = pathlib.Path(__file__).parent / "fixtures" / "architectures"
+RERANKERS = pathlib.Path(__file__).parent / "fixtures" / "rerankers"
 MAX_TOKENS = 40
 WORDS = 260
 SIZES = {"hidden_size": 48, "num_hidden_layers": 4, "num_attention_heads": 3, "intermediate_size": 72}
@@ -177,7 +178,71 @@ def write(name: str, model, tokenizer: Tokenizer, pooling: str, prompts: dict) -
         print(name, len(shapes), "tensors", [case["tokens"] for case in cases[::3]], "tokens")
 
 
+def rerankers() -> dict:
+    one = {"num_labels": 1, "max_position_embeddings": POSITIONS}
+    distil = {"dim": 48, "n_layers": 4, "n_heads": 3, "hidden_dim": 72, "vocab_size": WORDS}
+    roberta = {"type_vocab_size": 1, "pad_token_id": 1, "layer_norm_eps": 1e-5, "vocab_size": WORDS}
+    return {
+        "bert": (
+            transformers.BertForSequenceClassification(transformers.BertConfig(vocab_size=WORDS, **SIZES, **one)),
+            typed(word_piece()),
+        ),
+        "distilbert": (
+            transformers.DistilBertForSequenceClassification(transformers.DistilBertConfig(**distil, **one)),
+            word_piece(),
+        ),
+        "xlm-roberta": (
+            transformers.XLMRobertaForSequenceClassification(transformers.XLMRobertaConfig(**SIZES, **roberta, **one)),
+            unigram(),
+        ),
+    }
+
+
+def typed(tokenizer: Tokenizer) -> Tokenizer:
+    """The second text is of type 1, as in BERT's own tokenizer."""
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]",
+        pair="[CLS] $A [SEP] $B:1 [SEP]:1",
+        special_tokens=[(token, tokenizer.token_to_id(token)) for token in ("[CLS]", "[SEP]")],
+    )
+    return tokenizer
+
+
+def write_reranker(name: str, model, tokenizer: Tokenizer) -> None:
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = pathlib.Path(temporary)
+        model.save_pretrained(folder)
+        weights = load_file(folder / "model.safetensors")
+        shapes = {tensor: list(weights[tensor].shape) for tensor in sorted(weights)}
+        weights = {tensor: torch.from_numpy(values(tensor, shape)) for tensor, shape in shapes.items()}
+        save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+        special = {"pad_token": "<pad>", "unk_token": "<unk>"} if name == "xlm-roberta" else {"pad_token": "[PAD]"}
+        names = ["input_ids", "token_type_ids", "attention_mask"] if name == "bert" else ["input_ids", "attention_mask"]
+        fast = transformers.PreTrainedTokenizerFast(
+            tokenizer_object=tokenizer, model_max_length=MAX_TOKENS, model_input_names=names, **special
+        )
+        fast.save_pretrained(folder)
+        network = CrossEncoder(str(folder), device="cpu", max_length=MAX_TOKENS)
+        pairs = [(query, passage) for query in TEXTS[1:4] for passage in TEXTS]
+        scores = network.predict(pairs, activation_fn=torch.nn.Identity())
+        cases = [
+            {"query": query, "passage": passage, "score": float(f"{score:.8g}")}
+            for (query, passage), score in zip(pairs, scores)
+        ]
+        target = RERANKERS / name
+        shutil.rmtree(target, ignore_errors=True)
+        target.mkdir(parents=True)
+        for file in ("config.json", "tokenizer.json", "tokenizer_config.json"):
+            shutil.copy(folder / file, target / file)
+        (target / "shapes.json").write_text(json.dumps(shapes, indent=0) + "\n")
+        lines = ",\n".join(json.dumps(case, ensure_ascii=False) for case in cases)
+        (target / "reference.json").write_text(f"[\n{lines}\n]\n", encoding="utf-8")
+        print(name, len(shapes), "tensors, scores from", min(scores), "to", max(scores))
+
+
 def main() -> None:
+    for name, (model, tokenizer) in rerankers().items():
+        write_reranker(name, model.eval(), tokenizer)
     for name, (model, tokenizer, pooling, prompts) in architectures().items():
         write(name, model.eval(), tokenizer, pooling, prompts)
 

@@ -8,9 +8,11 @@ use serde::Deserialize;
 
 use super::bert::Bert;
 use super::bert_config::BertConfig;
+use super::classifier::Classifier;
 use super::padded::Padded;
 use super::padded_config::PaddedConfig;
 use super::pooling::Pooling;
+use super::tokens::PairIds;
 use crate::compute::linear::Precision;
 
 const SUPPORTED: &str = "`bert`, `roberta`, `xlm-roberta`, `camembert`, `distilbert`, `modernbert` and `nomic_bert`";
@@ -31,6 +33,13 @@ pub(super) enum Architecture {
 pub(super) enum Network {
     Bert(Bert),
     Padded(Padded),
+}
+
+/// A loaded network that judges pairs of texts.
+#[derive(Debug)]
+pub(super) struct CrossEncoder {
+    encoder: Bert,
+    classifier: Classifier,
 }
 
 impl Architecture {
@@ -81,6 +90,26 @@ impl Architecture {
             Self::Bert(config) => Network::Bert(Bert::load(weights, config, pooling, precision)?),
             Self::Padded(config) => Network::Padded(Padded::load(weights, config, pooling, max_tokens)?),
         })
+    }
+
+    pub(super) fn load_cross_encoder(
+        &self,
+        weights: &VarBuilder<'static>,
+        precision: Precision,
+    ) -> Result<CrossEncoder> {
+        let Self::Bert(config) = self else {
+            candle_core::bail!("only BERT's family (also RoBERTa, XLM-RoBERTa, DistilBERT) can rerank");
+        };
+        Ok(CrossEncoder {
+            classifier: Classifier::load(weights, &config.model_type, config.hidden_size, precision)?,
+            encoder: Bert::load(weights, config, Pooling::First, precision)?,
+        })
+    }
+}
+
+impl CrossEncoder {
+    pub(super) fn scores(&self, pairs: &[PairIds]) -> Result<Vec<f32>> {
+        Ok(self.classifier.scores(&self.encoder.first_states(pairs)?))
     }
 }
 

@@ -2,12 +2,15 @@
 //! to end, so that short texts cost no padding and long ones no mask. RoBERTa, XLM-RoBERTa and DistilBERT
 //! have the same layers.
 
-use candle_core::Result;
+use std::ops::Range;
+
+use candle_core::{DType, Device, Result, Tensor};
 use candle_nn::VarBuilder;
 
 use super::bert_config::{BertConfig, Names};
 use super::layers::{load_heads, load_linear, load_norm};
 use super::pooling::Pooling;
+use super::tokens::PairIds;
 use crate::compute::layer::{Buffers, Layer};
 use crate::compute::linear::Precision;
 use crate::compute::norm::LayerNorm;
@@ -16,8 +19,9 @@ use crate::compute::norm::LayerNorm;
 pub(super) struct Bert {
     /// `(vocabulary, hidden)`.
     words: Vec<f32>,
-    /// `(positions, hidden)`, the embedding of token type 0 added: a text is one segment.
-    positions: Vec<f32>,
+    /// By token type, `(positions, hidden)`, the type's embedding added: a text is of type 0, the second of a pair
+    /// of type 1. One where there are no types.
+    positions: Vec<Vec<f32>>,
     /// Has the position of its id; others are counted on from there.
     padding_id: Option<u32>,
     norm: LayerNorm,
@@ -40,17 +44,20 @@ impl Bert {
         let embeddings = weights.pp("embeddings");
         let hidden = config.hidden_size;
         let table = |name: &str, rows: usize| embeddings.pp(name).get((rows, hidden), "weight");
-        let mut positions = table("position_embeddings", config.max_position_embeddings)?;
-        if config.type_vocab_size > 0 {
-            let types = table("token_type_embeddings", config.type_vocab_size)?;
-            positions = positions.broadcast_add(&types.narrow(0, 0, 1)?)?;
-        }
+        let positions = table("position_embeddings", config.max_position_embeddings)?;
+        let types = match config.type_vocab_size {
+            0 => Tensor::zeros((1, hidden), DType::F32, &Device::Cpu)?,
+            count => table("token_type_embeddings", count)?.narrow(0, 0, count.min(2))?,
+        };
+        let positions = (0..types.dim(0)?)
+            .map(|kind| positions.broadcast_add(&types.narrow(0, kind, 1)?)?.flatten_all()?.to_vec1::<f32>());
+        let positions = positions.collect::<Result<Vec<_>>>()?;
         let layers = (0..config.num_hidden_layers)
             .map(|index| load_layer(&weights.pp(names.layers).pp(index), config, &names, precision))
             .collect::<Result<_>>()?;
         Ok(Self {
             words: table("word_embeddings", config.vocab_size)?.flatten_all()?.to_vec1()?,
-            positions: positions.flatten_all()?.to_vec1()?,
+            positions,
             padding_id: config.padding_id(),
             norm: load_norm(&embeddings.pp("LayerNorm"), hidden, config.layer_norm_eps)?,
             layers,
@@ -66,43 +73,51 @@ impl Bert {
     /// One L2-normalised vector per sequence of token ids. A vector is the same, bit for bit, whatever
     /// else is in the batch.
     pub(super) fn forward(&self, batch: &[Vec<u32>]) -> Result<Vec<Vec<f32>>> {
-        let mut end = 0;
-        let sequences = batch
-            .iter()
-            .map(|ids| {
-                end += ids.len();
-                end - ids.len()..end
-            })
-            .collect::<Vec<_>>();
-        let mut values = self.embed(batch)?;
+        let (values, sequences) = self.states(batch.iter().map(|ids| (ids.as_slice(), ids.len())))?;
+        Ok(self.pooling.pool(&values, self.hidden, &sequences))
+    }
+
+    /// The state of each pair's first token: `(pairs, hidden)`.
+    pub(super) fn first_states(&self, pairs: &[PairIds]) -> Result<Vec<f32>> {
+        let (values, sequences) = self.states(pairs.iter().map(|pair| (pair.ids.as_slice(), pair.second)))?;
+        let first = sequences.iter().flat_map(|tokens| &values[tokens.start * self.hidden..][..self.hidden]);
+        Ok(first.copied().collect())
+    }
+
+    /// Of sequences of token ids, each with its first token of type 1: what the last layer gives, `(tokens, hidden)`,
+    /// and where each sequence is.
+    fn states<'a>(&self, batch: impl Iterator<Item = (&'a [u32], usize)>) -> Result<(Vec<f32>, Vec<Range<usize>>)> {
+        let (mut values, mut sequences) = (Vec::new(), Vec::new());
+        for (ids, second) in batch {
+            let start = values.len() / self.hidden;
+            self.embed(ids, second, &mut values)?;
+            sequences.push(start..start + ids.len());
+        }
+        self.norm.apply(&mut values);
         let mut buffers = Buffers::default();
         for layer in &self.layers {
             layer.forward(&mut values, &sequences, &mut buffers);
         }
-        Ok(self.pooling.pool(&values, self.hidden, &sequences))
+        Ok((values, sequences))
     }
 
-    /// Sum of word, position and type embedding, normalised: `(tokens, hidden)`.
-    fn embed(&self, batch: &[Vec<u32>]) -> Result<Vec<f32>> {
-        let tokens = batch.iter().map(Vec::len).sum::<usize>();
-        let mut values = Vec::with_capacity(tokens * self.hidden);
-        for ids in batch {
-            let mut next = self.padding_id.map_or(0, |id| id + 1);
-            for &id in ids {
-                let own = self.padding_id == Some(id);
-                let position = if own { id } else { next };
-                next += u32::from(!own);
-                let Some(word) = row(&self.words, self.hidden, id) else {
-                    candle_core::bail!("token {id} is not in the model's vocabulary");
-                };
-                let Some(position) = row(&self.positions, self.hidden, position) else {
-                    candle_core::bail!("a sequence is longer than the model's positions");
-                };
-                values.extend(word.iter().zip(position).map(|(word, position)| word + position));
-            }
+    /// Appends the sum of word, position and type embedding of each token.
+    fn embed(&self, ids: &[u32], second: usize, values: &mut Vec<f32>) -> Result<()> {
+        let mut next = self.padding_id.map_or(0, |id| id + 1);
+        for (index, &id) in ids.iter().enumerate() {
+            let own = self.padding_id == Some(id);
+            let position = if own { id } else { next };
+            next += u32::from(!own);
+            let Some(word) = row(&self.words, self.hidden, id) else {
+                candle_core::bail!("token {id} is not in the model's vocabulary");
+            };
+            let kind = usize::from(index >= second).min(self.positions.len() - 1);
+            let Some(position) = row(&self.positions[kind], self.hidden, position) else {
+                candle_core::bail!("a sequence is longer than the model's positions");
+            };
+            values.extend(word.iter().zip(position).map(|(word, position)| word + position));
         }
-        self.norm.apply(&mut values);
-        Ok(values)
+        Ok(())
     }
 }
 

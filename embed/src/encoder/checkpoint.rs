@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use tokenizers::Tokenizer;
 
-use super::architecture::{Architecture, Network};
+use super::architecture::{Architecture, CrossEncoder, Network};
 use super::input::{PromptConfig, Prompts};
 use super::pooling::Pooling;
 use super::tokens::Tokens;
@@ -47,12 +47,12 @@ struct Module {
 
 impl Checkpoint {
     /// Refuses what the encoder would compute wrongly.
-    pub(super) fn open(files: &ModelFiles) -> Result<Self, EmbedError> {
+    pub(super) fn open(files: &ModelFiles, role: &str) -> Result<Self, EmbedError> {
         let name = files.passport.name.clone();
         let refuse =
             |file: &Path, reason: String| EmbedError::Model { name: name.clone(), file: file.to_owned(), reason };
-        if files.passport.role != "embed" {
-            return Err(refuse(&files.weights, format!("its role is `{}`, not `embed`", files.passport.role)));
+        if files.passport.role != role {
+            return Err(refuse(&files.weights, format!("its role is `{}`, not `{role}`", files.passport.role)));
         }
         let path = files.directory.join("config.json");
         let architecture = Architecture::from_json(&fs::read(&path)?).map_err(|reason| refuse(&path, reason))?;
@@ -81,10 +81,23 @@ impl Checkpoint {
     }
 
     pub(super) fn network(&self, max_tokens: usize, precision: Precision) -> Result<Network, EmbedError> {
-        let unreadable = |error: candle_core::Error| self.error(&self.weights, error.to_string());
+        let network = self.architecture.load(&self.weights()?, self.pooling()?, max_tokens, precision);
+        network.map_err(|error| self.unreadable(&error))
+    }
+
+    pub(super) fn cross_encoder(&self, precision: Precision) -> Result<CrossEncoder, EmbedError> {
+        let network = self.architecture.load_cross_encoder(&self.weights()?, precision);
+        network.map_err(|error| self.unreadable(&error))
+    }
+
+    fn weights(&self) -> Result<VarBuilder<'static>, EmbedError> {
         let bytes = fs::read(&self.weights)?;
-        let weights = VarBuilder::from_buffered_safetensors(bytes, DType::F32, &Device::Cpu).map_err(unreadable)?;
-        self.architecture.load(&weights, self.pooling()?, max_tokens, precision).map_err(unreadable)
+        let weights = VarBuilder::from_buffered_safetensors(bytes, DType::F32, &Device::Cpu);
+        weights.map_err(|error| self.unreadable(&error))
+    }
+
+    fn unreadable(&self, error: &candle_core::Error) -> EmbedError {
+        self.error(&self.weights, error.to_string())
     }
 
     /// Tokens that the model was made for.

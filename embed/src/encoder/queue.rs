@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use super::Priority;
-use super::request::Request;
+use super::request::{Request, Text};
 use crate::EmbedError;
 
 /// English text has four to five bytes a token; batches are cut again once tokens are counted.
@@ -13,45 +13,45 @@ const BYTES_PER_TOKEN: usize = 4;
 const SPECIAL_TOKENS: usize = 2;
 
 #[derive(Debug)]
-pub(super) struct Queue {
-    state: Mutex<State>,
+pub(crate) struct Queue<T> {
+    state: Mutex<State<T>>,
     arrived: Condvar,
     capacity: usize,
     max_batch_tokens: usize,
     max_text_tokens: usize,
 }
 
-#[derive(Debug, Default)]
-struct State {
-    interactive: VecDeque<Waiting>,
-    bulk: VecDeque<Waiting>,
+#[derive(Debug)]
+struct State<T> {
+    interactive: VecDeque<Waiting<T>>,
+    bulk: VecDeque<Waiting<T>>,
     closed: bool,
 }
 
 #[derive(Debug)]
-struct Waiting {
-    request: Arc<Request>,
+struct Waiting<T> {
+    request: Arc<Request<T>>,
     /// First text not yet handed out.
     next: usize,
 }
 
 /// One text of one request.
 #[derive(Debug)]
-pub(super) struct Piece {
-    pub(super) request: Arc<Request>,
-    pub(super) index: usize,
+pub(crate) struct Piece<T> {
+    pub(crate) request: Arc<Request<T>>,
+    pub(crate) index: usize,
 }
 
-impl Piece {
-    pub(super) fn text(&self) -> &str {
+impl<T: Text> Piece<T> {
+    pub(crate) fn text(&self) -> &T {
         &self.request.texts()[self.index]
     }
 }
 
-impl Queue {
-    pub(super) fn new(capacity: usize, max_batch_tokens: usize, max_text_tokens: usize) -> Self {
+impl<T: Text> Queue<T> {
+    pub(crate) fn new(capacity: usize, max_batch_tokens: usize, max_text_tokens: usize) -> Self {
         Self {
-            state: Mutex::default(),
+            state: Mutex::new(State { interactive: VecDeque::new(), bulk: VecDeque::new(), closed: false }),
             arrived: Condvar::new(),
             capacity: capacity.max(1),
             max_batch_tokens,
@@ -60,7 +60,7 @@ impl Queue {
     }
 
     /// `Busy` when `capacity` requests wait whose callers are still there.
-    pub(super) fn push(&self, request: Request, priority: Priority) -> Result<(), EmbedError> {
+    pub(crate) fn push(&self, request: Request<T>, priority: Priority) -> Result<(), EmbedError> {
         let mut state = self.state();
         if state.closed {
             return Err(EmbedError::Closed);
@@ -84,7 +84,7 @@ impl Queue {
 
     /// Waits for work; `None` once closed. A batch holds one priority only, so that a question does not
     /// wait for the documents that happened to share its batch.
-    pub(super) fn take(&self) -> Option<Vec<Piece>> {
+    pub(crate) fn take(&self) -> Option<Vec<Piece<T>>> {
         let mut state = self.state();
         loop {
             if state.closed {
@@ -102,7 +102,7 @@ impl Queue {
     }
 
     /// Waiting requests are answered with `Closed` (their replies are dropped).
-    pub(super) fn close(&self) {
+    pub(crate) fn close(&self) {
         let mut state = self.state();
         state.closed = true;
         state.interactive.clear();
@@ -112,11 +112,11 @@ impl Queue {
     }
 
     #[cfg(test)]
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.state().len() == 0
     }
 
-    fn cut_batch(&self, lane: &mut VecDeque<Waiting>) -> Vec<Piece> {
+    fn cut_batch(&self, lane: &mut VecDeque<Waiting<T>>) -> Vec<Piece<T>> {
         let mut pieces = Vec::new();
         let mut tokens = 0;
         while let Some(waiting) = lane.front_mut() {
@@ -138,17 +138,17 @@ impl Queue {
         pieces
     }
 
-    fn estimated_tokens(&self, text: &str) -> usize {
-        (text.len() / BYTES_PER_TOKEN + SPECIAL_TOKENS).min(self.max_text_tokens)
+    fn estimated_tokens(&self, text: &T) -> usize {
+        (text.bytes() / BYTES_PER_TOKEN + SPECIAL_TOKENS).min(self.max_text_tokens)
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, State<T>> {
         // Nothing here panics while the lock is held, so a poisoned value is still whole.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl State {
+impl<T: Text> State<T> {
     fn len(&self) -> usize {
         self.interactive.len() + self.bulk.len()
     }

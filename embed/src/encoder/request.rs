@@ -1,4 +1,4 @@
-//! One call to `encode`: its texts, the vectors found so far, and who waits for them.
+//! One call: its texts, or pairs of texts, the vectors found so far, and who waits for them.
 
 use std::sync::{Mutex, MutexGuard, PoisonError, mpsc};
 
@@ -8,10 +8,21 @@ use crate::EmbedError;
 
 type Vectors = Result<Vec<Vec<f32>>, EmbedError>;
 
+/// What a model computes one vector for.
+pub(crate) trait Text: Send + Sync + 'static {
+    fn bytes(&self) -> usize;
+}
+
+impl Text for String {
+    fn bytes(&self) -> usize {
+        self.len()
+    }
+}
+
 /// Its texts may be computed in several batches, by several threads.
 #[derive(Debug)]
-pub(super) struct Request {
-    texts: Vec<String>,
+pub(crate) struct Request<T> {
+    texts: Vec<T>,
     progress: Mutex<Progress>,
 }
 
@@ -30,28 +41,28 @@ enum Reply {
     Blocking(mpsc::SyncSender<Vectors>),
 }
 
-impl Request {
-    pub(super) fn awaited(texts: Vec<String>) -> (Self, oneshot::Receiver<Vectors>) {
+impl<T: Text> Request<T> {
+    pub(crate) fn awaited(texts: Vec<T>) -> (Self, oneshot::Receiver<Vectors>) {
         let (sender, receiver) = oneshot::channel();
         (Self::new(texts, Reply::Awaited(sender)), receiver)
     }
 
-    pub(super) fn blocking(texts: Vec<String>) -> (Self, mpsc::Receiver<Vectors>) {
+    pub(crate) fn blocking(texts: Vec<T>) -> (Self, mpsc::Receiver<Vectors>) {
         let (sender, receiver) = mpsc::sync_channel(1);
         (Self::new(texts, Reply::Blocking(sender)), receiver)
     }
 
-    fn new(texts: Vec<String>, reply: Reply) -> Self {
+    fn new(texts: Vec<T>, reply: Reply) -> Self {
         let progress = Progress { vectors: vec![Vec::new(); texts.len()], missing: texts.len(), reply: Some(reply) };
         Self { texts, progress: Mutex::new(progress) }
     }
 
-    pub(super) fn texts(&self) -> &[String] {
+    pub(crate) fn texts(&self) -> &[T] {
         &self.texts
     }
 
     /// Nobody waits any more: the caller went away, or was answered with an error.
-    pub(super) fn is_abandoned(&self) -> bool {
+    pub(crate) fn is_abandoned(&self) -> bool {
         match &self.progress().reply {
             Some(Reply::Awaited(sender)) => sender.is_closed(),
             Some(Reply::Blocking(_)) => false,
@@ -60,7 +71,7 @@ impl Request {
     }
 
     /// Answers the caller when this was the last vector missing.
-    pub(super) fn deliver(&self, index: usize, vector: Vec<f32>) {
+    pub(crate) fn deliver(&self, index: usize, vector: Vec<f32>) {
         let mut progress = self.progress();
         progress.vectors[index] = vector;
         progress.missing -= 1;
@@ -70,7 +81,7 @@ impl Request {
         }
     }
 
-    pub(super) fn fail(&self, error: EmbedError) {
+    pub(crate) fn fail(&self, error: EmbedError) {
         self.progress().answer(Err(error));
     }
 

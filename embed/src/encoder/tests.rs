@@ -1,6 +1,5 @@
 //! The encoder with a tiny random model, and its queue and threads with a scripted one.
 
-use crate::Precision;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 
@@ -9,7 +8,7 @@ use super::request::Request;
 use super::threads::ModelThreads;
 use super::tiny::{HIDDEN, MAX_TOKENS, TinyModel};
 use super::{Encoder, EncoderOptions, Input, Priority};
-use crate::EmbedError;
+use crate::{EmbedError, Precision};
 
 const OPTIONS: EncoderOptions = EncoderOptions {
     threads: 2,
@@ -132,10 +131,10 @@ fn a_model_that_cannot_be_computed_is_refused_with_the_file() {
 
 /// A queue of capacity 2 whose one thread computes only when told to, and the texts it was given.
 struct Scripted {
-    queue: Arc<Queue>,
+    queue: Arc<Queue<String>>,
     go: mpsc::SyncSender<()>,
     computed: Arc<Mutex<Vec<Vec<String>>>>,
-    threads: Option<ModelThreads>,
+    threads: Option<ModelThreads<String>>,
 }
 
 impl Scripted {
@@ -145,10 +144,10 @@ impl Scripted {
         let wait = Mutex::new(wait);
         let computed = Arc::new(Mutex::new(Vec::new()));
         let log = Arc::clone(&computed);
-        let threads = ModelThreads::start(1, &queue, move |texts| {
+        let threads = ModelThreads::start(1, &queue, move |texts: &[&String]| {
             let _told = wait.lock().unwrap().recv();
             log.lock().unwrap().push(texts.iter().map(|text| (*text).to_owned()).collect());
-            assert!(!texts.contains(&"panic"), "told to");
+            assert!(texts.iter().all(|text| text.as_str() != "panic"), "told to");
             Ok(texts.iter().map(|text| vec![text.len() as f32]).collect())
         })
         .unwrap();
@@ -242,7 +241,7 @@ fn closing_answers_those_who_wait_and_joins_the_threads() {
     let (started, has_started) = mpsc::sync_channel(1);
     let (release, held) = mpsc::sync_channel::<()>(1);
     let (held, counter) = (Mutex::new(held), Arc::clone(&alive));
-    let threads = ModelThreads::start(1, &queue, move |texts| {
+    let threads = ModelThreads::start(1, &queue, move |texts: &[&String]| {
         counter.fetch_add(1, Ordering::SeqCst);
         started.send(()).unwrap();
         let _released = held.lock().unwrap().recv();

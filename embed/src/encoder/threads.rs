@@ -6,21 +6,22 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use super::queue::{Piece, Queue};
+use super::request::Text;
 use crate::EmbedError;
 
 /// Closes the queue and joins its threads when dropped: waits for the batches in progress.
 #[derive(Debug)]
-pub(super) struct ModelThreads {
-    queue: Arc<Queue>,
+pub(crate) struct ModelThreads<T: Text> {
+    queue: Arc<Queue<T>>,
     handles: Vec<JoinHandle<()>>,
 }
 
-impl ModelThreads {
+impl<T: Text> ModelThreads<T> {
     /// `compute` returns one vector per text, in order.
-    pub(super) fn start(
+    pub(crate) fn start(
         count: usize,
-        queue: &Arc<Queue>,
-        compute: impl Fn(&[&str]) -> Result<Vec<Vec<f32>>, EmbedError> + Send + Sync + 'static,
+        queue: &Arc<Queue<T>>,
+        compute: impl Fn(&[&T]) -> Result<Vec<Vec<f32>>, EmbedError> + Send + Sync + 'static,
     ) -> Result<Self, EmbedError> {
         let compute = Arc::new(compute);
         let mut threads = Self { queue: Arc::clone(queue), handles: Vec::with_capacity(count) };
@@ -37,12 +38,12 @@ impl ModelThreads {
         Ok(threads)
     }
 
-    pub(super) fn count(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         self.handles.len()
     }
 }
 
-impl Drop for ModelThreads {
+impl<T: Text> Drop for ModelThreads<T> {
     fn drop(&mut self) {
         self.queue.close();
         for handle in self.handles.drain(..) {
@@ -53,7 +54,7 @@ impl Drop for ModelThreads {
     }
 }
 
-fn run_batch(pieces: &[Piece], compute: impl Fn(&[&str]) -> Result<Vec<Vec<f32>>, EmbedError>) {
+fn run_batch<T: Text>(pieces: &[Piece<T>], compute: impl Fn(&[&T]) -> Result<Vec<Vec<f32>>, EmbedError>) {
     let texts = pieces.iter().map(Piece::text).collect::<Vec<_>>();
     // The model is read-only and scratch memory belongs to the call: nothing half-written survives a panic.
     let vectors = match catch_unwind(AssertUnwindSafe(|| compute(&texts))) {
@@ -77,7 +78,7 @@ fn run_batch(pieces: &[Piece], compute: impl Fn(&[&str]) -> Result<Vec<Vec<f32>>
     }
 }
 
-fn fail(pieces: &[Piece], error: impl Fn() -> EmbedError) {
+fn fail<T: Text>(pieces: &[Piece<T>], error: impl Fn() -> EmbedError) {
     for piece in pieces {
         piece.request.fail(error());
     }

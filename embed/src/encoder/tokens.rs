@@ -8,6 +8,13 @@ use crate::EmbedError;
 const BYTES_PER_TOKEN: usize = 16;
 
 #[derive(Debug)]
+pub(super) struct PairIds {
+    pub(super) ids: Vec<u32>,
+    /// The first token that counts as the second text's; the number of tokens where the model does not tell.
+    pub(super) second: usize,
+}
+
+#[derive(Debug)]
 pub(super) struct Tokens {
     /// Cuts at `max_tokens`, special tokens kept.
     cutting: Tokenizer,
@@ -47,6 +54,23 @@ impl Tokens {
             bytes *= 4;
         }
         Ok(encode(text)?.get_ids().to_vec())
+    }
+
+    /// Two texts as the model reads them together: at most `max_tokens` ids, the longer text cut first.
+    pub(super) fn pair(&self, first: &str, second: &str) -> Result<PairIds, EmbedError> {
+        let mut bytes = self.limit * BYTES_PER_TOKEN;
+        loop {
+            let heads = (head(first, bytes).unwrap_or(first), head(second, bytes).unwrap_or(second));
+            let whole = heads == (first, second);
+            let encoding = self.cutting.encode_fast(heads, true);
+            let encoding = encoding.map_err(|error| EmbedError::Inference { reason: error.to_string() })?;
+            if whole || !encoding.get_overflowing().is_empty() {
+                let ids = encoding.get_ids().to_vec();
+                let second = encoding.get_type_ids().iter().position(|kind| *kind == 1).unwrap_or(ids.len());
+                return Ok(PairIds { ids, second });
+            }
+            bytes *= 4;
+        }
     }
 
     /// Tokens of the whole text, special tokens included; 0 for a text the tokenizer cannot read.

@@ -115,8 +115,15 @@ impl<'a> Unknown<'a> {
         let entry = needed("config.json")?;
         let config = serde_json::from_value::<Config>(Value::Object(json(origin, entry)?));
         let config = config.map_err(|error| unreadable(entry, &error))?;
+        let of_class = |ending: &str| {
+            config.architectures.as_ref().is_some_and(|classes| classes.iter().any(|class| class.ends_with(ending)))
+        };
+        if of_class("ForSequenceClassification") {
+            needed("tokenizer.json")?;
+            return Ok(("rerank", config.model_type));
+        }
         let writes = match &config.architectures {
-            Some(classes) => classes.iter().any(|class| class.ends_with("ForCausalLM")),
+            Some(_) => of_class("ForCausalLM"),
             None => GENERATORS.contains(&config.model_type.as_str()),
         };
         // An encoder may be made of a generator; its modules say so.
