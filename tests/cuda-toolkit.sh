@@ -24,8 +24,9 @@ ln -sfn lib "$toolkit/lib64"
 for library in "$toolkit"/lib/*.so.*; do
     ln -sf "$(basename "$library")" "${library%%.so.*}.so"
 done
-# The driver's library comes with the driver. To link, one with the same names is enough.
+# The driver's library comes with the driver. To link, one with the same names is enough; should it be run, it says
+# what it is (34: CUDA_ERROR_STUB_LIBRARY).
 mkdir -p "$toolkit/lib/stubs"
-grep -ohE '\bcu[A-Z][A-Za-z0-9_]*\b' "$toolkit/include/cuda.h" | sort -u | sed 's/.*/void &(void) {}/' |
+grep -ohE '\bcu[A-Z][A-Za-z0-9_]*\b' "$toolkit/include/cuda.h" | sort -u | sed 's/.*/int &(void) { return 34; }/' |
     cc -shared -fPIC -Wl,-soname,libcuda.so.1 -x c - -o "$toolkit/lib/stubs/libcuda.so"
 touch "$folder/complete"

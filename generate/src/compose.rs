@@ -1,13 +1,15 @@
-//! The model writes freely; every finished sentence is held against the passages before it goes out.
+//! The model writes freely, but quotes only what the passages say; every finished sentence is held against them
+//! before it goes out.
 
 use terroir_embed::{Encoder, Input, Priority};
 
 use crate::answer::Writing;
+use crate::constraint::Constraint;
 use crate::engine::{CompleteRequest, Piece};
 use crate::error::Result;
 use crate::select::{Candidate, Ranking, dot};
 use crate::words::{content_words, numbers};
-use crate::{AnswerRequest, Generator, prompt, sentence};
+use crate::{AnswerRequest, Format, Generator, prompt, sentence};
 
 /// Share of a statement's content words that its quote must have.
 const SHARED_WORDS: f32 = 0.5;
@@ -30,12 +32,15 @@ pub(crate) async fn write(
     let prompt = tokens.encode(&generator.template().render(&messages, None)?, true)?;
     writing.usage.prompt_tokens += prompt.len();
     let sampling = request.sampling.clone();
+    // What the model puts between quotation marks, the passages say.
+    let quotable = request.passages.iter().map(|passage| passage.text.clone()).collect();
+    let constraint = Constraint::new(&generator.vocabulary()?, &Format::Quotes(quotable))?;
     let mut pieces = generator.complete(CompleteRequest {
         prompt,
         sampling,
         voice: request.voice.clone(),
         owner: request.owner.clone(),
-        constraint: None,
+        constraint,
     })?;
     let mut pending = String::new();
     while let Some(piece) = pieces.recv().await {

@@ -10,4 +10,5 @@ mod documents;
 mod fixtures;
 mod openai;
 mod openapi;
+mod rerank;
 mod service;

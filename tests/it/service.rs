@@ -49,7 +49,7 @@ pub fn program() -> PathBuf {
     program
 }
 
-fn models_dir() -> PathBuf {
+pub fn models_dir() -> PathBuf {
     let named = std::env::var_os("TERROIR_MODELS_DIR").map(PathBuf::from);
     let folder = named.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../data/models"));
     let weights = folder.join("all-MiniLM-L6-v2/model.safetensors");

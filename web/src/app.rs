@@ -9,7 +9,7 @@ use actix_multipart::form::tempfile::TempFileConfig;
 use actix_web::dev::Server;
 use actix_web::{App as ActixApp, HttpServer, middleware, web};
 use anyhow::Context as _;
-use terroir_embed::{Encoder, ModelStore, Passport};
+use terroir_embed::{Encoder, ModelStore, Passport, Reranker};
 use terroir_generate::{Answerer, Generator, GeneratorOptions};
 use terroir_ingest::cell::Cell;
 use terroir_ingest::worker::{Worker, WorkerOptions};
@@ -27,6 +27,7 @@ pub struct Service {
     pub settings: Settings,
     pub store: Store,
     pub encoder: Encoder,
+    pub reranker: Option<Reranker>,
     pub metrics: Metrics,
     pub started: Instant,
     generator: watch::Receiver<GeneratorState>,
@@ -47,6 +48,7 @@ impl Service {
     pub async fn open(settings: Settings, ingests: bool) -> anyhow::Result<Arc<Self>> {
         let models = ModelStore::open(&settings.models_dir())?;
         let encoder = open_encoder(&settings, &models).await?;
+        let reranker = open_reranker(&settings, &models).await?;
         let text = |value: &String| (!value.is_empty()).then(|| value.clone());
         let store = Store::open(StoreOptions {
             data_dir: settings.data_dir.clone(),
@@ -69,6 +71,7 @@ impl Service {
             settings,
             store,
             encoder,
+            reranker,
             metrics: Metrics::new()?,
             started: Instant::now(),
             generator,
@@ -118,6 +121,16 @@ async fn open_encoder(settings: &Settings, models: &ModelStore) -> anyhow::Resul
     let options = settings.encoder_options();
     let opened = tokio::task::spawn_blocking(move || Encoder::open(&models.files(&name)?, options)).await?;
     opened.context("opening the embedding model")
+}
+
+async fn open_reranker(settings: &Settings, models: &ModelStore) -> anyhow::Result<Option<Reranker>> {
+    let (models, name) = (models.clone(), settings.models.rerank.clone());
+    if name.is_empty() {
+        return Ok(None);
+    }
+    let options = settings.encoder_options();
+    let opened = tokio::task::spawn_blocking(move || Reranker::open(&models.files(&name)?, options)).await?;
+    opened.map(Some).context("opening the reranker")
 }
 
 fn load_generator(settings: &Settings, models: ModelStore) -> watch::Receiver<GeneratorState> {

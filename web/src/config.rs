@@ -75,6 +75,8 @@ pub struct Models {
     pub dir: PathBuf,
     pub embed: String,
     pub embed_precision: Precision,
+    /// Empty: none.
+    pub rerank: String,
     pub generate: String,
     pub hub: String,
     pub device: Device,
@@ -109,6 +111,7 @@ pub struct Ingest {
 #[serde(deny_unknown_fields)]
 pub struct Search {
     pub top_k: usize,
+    pub rerank_passages: usize,
 }
 
 #[derive(Debug, Clone, Deserialize)]

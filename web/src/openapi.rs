@@ -36,6 +36,7 @@ use crate::routes;
         routes::models,
         routes::show_model,
         routes::embeddings,
+        routes::rerank,
         routes::chat_completions,
         routes::completions,
         routes::livez,

@@ -1,5 +1,7 @@
 //! What the routes ask of the service: scope, search, quotes and their places.
 
+use std::time::Instant;
+
 use terroir_embed::{EmbedError, Input, Priority};
 use terroir_generate::{GenerateError, Sampling};
 use terroir_ingest::structure::Structure;
@@ -14,6 +16,11 @@ use crate::error::{ApiError, ApiResult};
 pub struct FoundPassages {
     pub passages: Vec<Passage>,
     pub inputs: Vec<terroir_generate::Passage>,
+}
+
+/// A reranker's number between 0 and 1.
+pub fn relevance(score: f32) -> f32 {
+    1.0 / (1.0 + (-score).exp())
 }
 
 impl Service {
@@ -66,7 +73,23 @@ impl Service {
             Mode::Lexical => None,
             Mode::Hybrid | Mode::Dense => self.encode(vec![query.clone()], Input::Query).await?.into_iter().next(),
         };
-        Ok(self.store.search(&SearchRequest { query, query_embedding, scope, mode, top_k }).await?)
+        let Some(reranker) = self.reranker.as_ref().filter(|_| mode == Mode::Hybrid) else {
+            return Ok(self.store.search(&SearchRequest { query, query_embedding, scope, mode, top_k }).await?);
+        };
+        let started = Instant::now();
+        let wider = top_k.max(self.settings.search.rerank_passages);
+        let request = SearchRequest { query: query.clone(), query_embedding, scope, mode, top_k: wider };
+        let mut found = self.store.search(&request).await?;
+        let passages = found.hits.iter().map(|hit| hit.text.clone()).collect();
+        let scores = reranker.score(&query, passages, Priority::Interactive).await?;
+        for (hit, score) in found.hits.iter_mut().zip(scores) {
+            hit.rerank_score = Some(relevance(score));
+        }
+        // Stable: what the reranker does not tell apart stays in the order of the mix.
+        found.hits.sort_by(|a, b| b.rerank_score.unwrap_or(0.0).total_cmp(&a.rerank_score.unwrap_or(0.0)));
+        found.hits.truncate(top_k);
+        found.took_ms = started.elapsed().as_millis() as u64;
+        Ok(found)
     }
 
     /// The passages that an answer may draw on.

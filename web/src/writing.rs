@@ -150,7 +150,11 @@ pub fn format(value: Option<&Value>) -> ApiResult<Format> {
             Some(pattern) => Ok(Format::Regex(pattern.to_owned())),
             None => wrong("response_format.regex is missing"),
         },
-        _ => wrong("response_format.type must be text, json_object, json_schema or regex"),
+        Some("quotes") => match serde_json::from_value(value["texts"].clone()) {
+            Ok(texts) => Ok(Format::Quotes(texts)),
+            Err(_) => wrong("response_format.texts must be a list of texts"),
+        },
+        _ => wrong("response_format.type must be text, json_object, json_schema, regex or quotes"),
     }
 }
 

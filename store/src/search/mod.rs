@@ -75,6 +75,8 @@ pub struct Hit {
     /// Cosine.
     pub dense_score: Option<f32>,
     pub dense_rank: Option<u32>,
+    /// What a reranker made of it and the query together, where one did: from 0 to 1.
+    pub rerank_score: Option<f32>,
     /// Character ranges in `text` that match words of the query.
     pub highlights: Vec<(u32, u32)>,
 }
@@ -220,5 +222,6 @@ fn hit(
         lexical_rank,
         dense_score: candidate.dense,
         dense_rank,
+        rerank_score: None,
     }
 }

@@ -51,6 +51,8 @@ pub struct HitView {
     pub dense_rank: Option<u32>,
     pub lexical_score: Option<f32>,
     pub dense_score: Option<f32>,
+    /// What the reranker made of it and the query together, from 0 to 1; null where none is configured.
+    pub rerank_score: Option<f32>,
     pub language: String,
     pub media_type: String,
     pub locator: LocatorView,
@@ -107,6 +109,7 @@ impl From<Hit> for HitView {
             dense_rank: hit.dense_rank,
             lexical_score: hit.lexical_score,
             dense_score: hit.dense_score,
+            rerank_score: hit.rerank_score,
             language: hit.language.as_str().to_owned(),
             media_type: hit.media_type,
             highlights: hit.highlights,

@@ -10,6 +10,7 @@ mod events;
 mod health;
 mod maintenance;
 mod openai;
+mod rerank;
 mod search;
 mod status;
 mod unmatched;
@@ -19,7 +20,7 @@ use actix_web::web;
 
 pub(crate) use self::{
     ask::*, chat::*, collections::*, completions::*, content::*, documents::*, events::*, health::*, maintenance::*,
-    openai::*, search::*, status::*, upload::*,
+    openai::*, rerank::*, search::*, status::*, upload::*,
 };
 use crate::openapi;
 
@@ -44,6 +45,7 @@ pub fn all(config: &mut web::ServiceConfig) {
         .service(models)
         .service(show_model)
         .service(embeddings)
+        .service(rerank)
         .service(chat_completions)
         .service(completions)
         .service(livez)

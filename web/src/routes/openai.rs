@@ -5,7 +5,7 @@ use actix_web::{HttpResponse, get, post, web};
 use base64::Engine as _;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use terroir_embed::{Input as Role, Passport};
+use terroir_embed::{Input as Role, Passport, Reranker};
 use utoipa::ToSchema;
 
 use crate::app::Service;
@@ -41,7 +41,7 @@ pub struct ModelObject {
 /// What the generating model's name ends with where it writes by itself, without the documents.
 pub const PLAIN: &str = ":plain";
 
-/// The models that are installed: the embedding one, the generating one, which answers from the documents,
+/// The models that are in use: the embedding one, the reranker where there is one, the generating one, which answers from the documents,
 /// and the same under its name with `:plain`, which writes by itself.
 #[utoipa::path(tag = "openai", responses((status = 200, body = Value)))]
 #[get("/v1/models")]
@@ -65,13 +65,14 @@ async fn known(service: &Service) -> Vec<ModelObject> {
         created: 0,
         owned_by: passport.source.clone(),
     };
-    let encoder = service.encoder.passport();
+    let (encoder, reranker) = (service.encoder.passport(), service.reranker.as_ref().map(Reranker::passport));
     // While it is being loaded, whoever asks for the models waits for it.
     let generator = service.generator().await.ok().map(|generator| generator.passport().clone());
     let generator = generator.iter().flat_map(|passport| {
         [passport.name.clone(), format!("{}{PLAIN}", passport.name)].map(|id| object(id, passport))
     });
-    [object(encoder.name.clone(), encoder)].into_iter().chain(generator).collect()
+    let retrieval = [encoder].into_iter().chain(reranker);
+    retrieval.map(|passport| object(passport.name.clone(), passport)).chain(generator).collect()
 }
 
 /// Vectors of texts, of length 1.
@@ -147,7 +148,7 @@ pub fn generating_model(service: &Service, asked: Option<&str>) -> ApiResult<Str
     if model.strip_suffix(PLAIN).unwrap_or(model) == name { Ok(model.to_owned()) } else { Err(unknown_model(model)) }
 }
 
-fn unknown_model(name: &str) -> ApiError {
+pub fn unknown_model(name: &str) -> ApiError {
     ApiError::new("model_not_found", format!("there is no model {name:?} here"), "GET /v1/models lists the models")
         .param("model")
 }

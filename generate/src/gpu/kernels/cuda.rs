@@ -6,7 +6,7 @@ use candle_core::backend::BackendStorage as _;
 use candle_core::cuda_backend::cudarc::driver::{
     CudaSlice, CudaView, DeviceRepr, LaunchConfig, PushKernelArg as _, ValidAsZeroBits,
 };
-use candle_core::cuda_backend::{CudaDType, CudaDevice, CudaFunc, WrapErr as _};
+use candle_core::cuda_backend::{CudaDType, CudaDevice, WrapErr as _};
 use candle_core::{CudaStorage, DType, Layout, Result, Shape, bail};
 use half::{bf16, f16};
 
@@ -55,10 +55,6 @@ macro_rules! by_type {
     };
 }
 
-fn function<T: Activation>(device: &CudaDevice, name: &str) -> Result<CudaFunc> {
-    device.get_or_load_custom_func(&format!("{name}_{}", T::NAME), "terroir", compiled::KERNELS)
-}
-
 fn grid(x: usize, y: usize, z: usize, threads: u32) -> LaunchConfig {
     LaunchConfig { grid_dim: (x as u32, y as u32, z as u32), block_dim: (threads, 1, 1), shared_mem_bytes: 0 }
 }
@@ -77,8 +73,9 @@ fn uninitialised<T: DeviceRepr>(device: &CudaDevice, count: usize) -> Result<Cud
 }
 
 macro_rules! launch {
-    ($function:expr, $grid:expr, $($argument:expr),+) => {{
-        let function = $function;
+    ($type:ty, $device:expr, $name:literal, $grid:expr, $($argument:expr),+ $(,)?) => {{
+        let name = format!("{}_{}", $name, <$type>::NAME);
+        let function = $device.get_or_load_custom_func(&name, "terroir", compiled::KERNELS)?;
         let mut builder = function.builder();
         $(builder.arg($argument);)+
         #[expect(unsafe_code, reason = "a kernel's arguments cannot be checked by the compiler")]
@@ -107,8 +104,7 @@ pub(super) fn norm_heads(op: &NormHeads, qkv: &mut CudaStorage, layout: &Layout,
         let weights = weights.as_cuda_slice::<f32>()?;
         let mut qkv = qkv.as_cuda_slice_mut::<T>()?.slice_mut(layout.start_offset()..);
         let grid = grid(rows, op.heads.queries + op.heads.keys, 1, LANES);
-        let name = function::<T>(&device, "norm_heads")?;
-        launch!(name, grid, &mut qkv, weights, &heads, &key_heads, &size, &op.epsilon);
+        launch!(T, device, "norm_heads", grid, &mut qkv, weights, &heads, &key_heads, &size, &op.epsilon);
         Ok(())
     }
     by_type!(qkv, run(op, qkv, layout, weights))
@@ -136,8 +132,7 @@ pub(super) fn rotate(
         let positions = meta.as_cuda_slice::<u32>()?.slice(..op.places.rows);
         let mut qkv = qkv.as_cuda_slice_mut::<T>()?.slice_mut(layout.start_offset()..);
         let grid = grid(rows, op.heads.queries + op.heads.keys, 1, LANES);
-        let name = function::<T>(&device, "rotate")?;
-        launch!(name, grid, &mut qkv, turns, &positions, &heads, &key_heads, &size, &interleaved);
+        launch!(T, device, "rotate", grid, &mut qkv, turns, &positions, &heads, &key_heads, &size, &interleaved);
         Ok(())
     }
     by_type!(qkv, run(op, qkv, layout, turns, meta))
@@ -159,12 +154,12 @@ pub(super) fn remember(
     ) -> Result<()> {
         let rows = rows_of(layout, op.heads)?;
         let (heads, key_heads, size) = sizes(op.heads);
-        let name = function::<T>(qkv.device(), "remember")?;
+        let device = qkv.device();
         let qkv = contiguous::<T>(qkv, layout)?;
         let slots = meta.as_cuda_slice::<u32>()?.slice(op.places.slots..op.places.slots + rows);
         let pages = pages.as_cuda_slice_mut::<T::Page>()?;
         let grid = grid(rows, 2 * op.heads.keys, 1, LANES);
-        launch!(name, grid, pages, &qkv, &slots, &heads, &key_heads, &size);
+        launch!(T, device, "remember", grid, pages, &qkv, &slots, &heads, &key_heads, &size);
         Ok(())
     }
     by_type!(qkv, run(op, pages, qkv, layout, meta))
@@ -207,11 +202,12 @@ pub(super) fn attend(
             shared_mem_bytes: (shared_words * size_of::<u32>()) as u32,
             ..grid(op.places.tile_count * group.div_ceil(tile_heads), keys, parts, WARPS * LANES)
         };
-        let attend = function::<T>(&device, "attend")?;
         if parts == 1 {
             let none = 0_u64;
             launch!(
-                attend,
+                T,
+                device,
+                "attend",
                 config,
                 &mut out,
                 &none,
@@ -231,7 +227,9 @@ pub(super) fn attend(
             let mut sums = uninitialised::<f32>(&device, parts * rows * queries * size)?;
             let mut states = uninitialised::<f32>(&device, parts * rows * queries * 2)?;
             launch!(
-                attend,
+                T,
+                device,
+                "attend",
                 config,
                 &mut out,
                 &mut sums,
@@ -247,9 +245,21 @@ pub(super) fn attend(
                 &window,
                 &tile_heads_count
             );
-            let (join, grid, part_count) =
-                (function::<T>(&device, "join_parts")?, grid(rows, queries, 1, LANES), parts as i32);
-            launch!(join, grid, &mut out, &sums, &states, &slots, &part_count, &row_count, &heads, &head_size);
+            let (grid, part_count) = (grid(rows, queries, 1, LANES), parts as i32);
+            launch!(
+                T,
+                device,
+                "join_parts",
+                grid,
+                &mut out,
+                &sums,
+                &states,
+                &slots,
+                &part_count,
+                &row_count,
+                &heads,
+                &head_size
+            );
         }
         Ok((T::wrap_cuda_slice(out, device), (rows, queries * size).into()))
     }
@@ -265,7 +275,7 @@ pub(super) fn gate(both: &CudaStorage, layout: &Layout) -> Result<(CudaStorage, 
         let mut out = uninitialised::<T>(&device, count)?;
         let grid = grid(count.div_ceil(GATE_THREADS as usize), 1, 1, GATE_THREADS);
         let (width_argument, count_argument) = (width as i32, count as i64);
-        launch!(function::<T>(&device, "gate")?, grid, &mut out, &both, &width_argument, &count_argument);
+        launch!(T, device, "gate", grid, &mut out, &both, &width_argument, &count_argument);
         Ok((T::wrap_cuda_slice(out, device), (rows, width).into()))
     }
     by_type!(both, run(both, layout))

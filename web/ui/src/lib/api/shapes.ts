@@ -119,6 +119,7 @@ export interface Hit extends Omit<Passage, "marker"> {
   dense_rank: number | null;
   lexical_score: number | null;
   dense_score: number | null;
+  rerank_score: number | null;
   language: string;
   highlights: [number, number][];
 }
