@@ -47,12 +47,14 @@ pub fn bench(encoder: &Encoder, passages: &[String]) -> Result<EmbedBench, Embed
     })
 }
 
-fn cpu_seconds() -> f64 {
+/// Processor time of all threads of this process so far.
+pub fn cpu_seconds() -> f64 {
     let time = clock_gettime(ClockId::ProcessCPUTime);
     time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
 }
 
-fn peak_rss_bytes() -> Option<u64> {
+/// Highest resident memory of this process so far; none where the system does not tell.
+pub fn peak_rss_bytes() -> Option<u64> {
     let status = fs_err::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     let kibibytes = line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?;

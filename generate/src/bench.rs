@@ -2,9 +2,9 @@
 
 use std::time::Instant;
 
-use rustix::time::{ClockId, clock_gettime};
 use serde::Serialize;
 use terroir_embed::ModelFiles;
+use terroir_embed::bench::{cpu_seconds, peak_rss_bytes};
 use tokio::sync::mpsc;
 
 use crate::engine::{CompleteRequest, Piece};
@@ -192,16 +192,4 @@ fn count(mut pieces: mpsc::Receiver<Result<Piece>>) -> Result<usize> {
         }
     }
     Err(GenerateError::Closed)
-}
-
-fn cpu_seconds() -> f64 {
-    let time = clock_gettime(ClockId::ProcessCPUTime);
-    time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
-}
-
-fn peak_rss_bytes() -> Option<u64> {
-    let status = fs_err::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    let kibibytes = line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?;
-    Some(kibibytes * 1024)
 }

@@ -167,7 +167,8 @@ impl Backend for Llama {
     type Adapter = Adapter;
     type Cache = Cache;
 
-    const GUESS_ROWS: usize = 64;
+    // With a token of each text at most as many rows as a product takes at once.
+    const GUESS_ROWS: usize = 60;
     const MIXED_ROWS: usize = 512;
     const READING_ROWS: usize = 2048;
 
