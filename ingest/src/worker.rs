@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use terroir_embed::{EmbedError, Encoder, Input, Priority};
 use terroir_store::{Job, NewChunk, NewRevision, Stage, Store, StoreError};
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinHandle;
 
 use self::failure::Failure;
@@ -26,12 +26,15 @@ const IDLE: Duration = Duration::from_millis(200);
 const CHUNKS_PER_BATCH: usize = 32;
 /// How long to wait when the encoder has no room.
 const BUSY_PAUSE: Duration = Duration::from_millis(100);
+/// Documents that may wait for the indexes while others are read: they share a commit, which takes as long for one
+/// as for many.
+const COMMITTING: usize = 32;
 /// Tries of a job whose failure may pass.
 const MAX_ATTEMPTS: u32 = 4;
 
 #[derive(Debug, Clone)]
 pub struct WorkerOptions {
-    /// Documents worked on at the same time.
+    /// Documents read and embedded at the same time.
     pub concurrency: usize,
 }
 
@@ -48,6 +51,8 @@ struct Bench {
     store: Store,
     encoder: Encoder,
     cell: Arc<Cell>,
+    /// Documents that may be read and embedded at the same time.
+    reading: Arc<Semaphore>,
     name: String,
 }
 
@@ -55,8 +60,10 @@ impl Worker {
     /// Starts the tasks; call it inside a tokio runtime.
     pub fn start(store: Store, encoder: Encoder, cell: Cell, options: &WorkerOptions) -> Self {
         let (stop, stopping) = watch::channel(false);
-        let bench = Bench { store, encoder, cell: Arc::new(cell), name: format!("{}", std::process::id()) };
-        let tasks = (0..options.concurrency.max(1)).map(|number| {
+        let concurrency = options.concurrency.max(1);
+        let reading = Arc::new(Semaphore::new(concurrency));
+        let bench = Bench { store, encoder, cell: Arc::new(cell), reading, name: format!("{}", std::process::id()) };
+        let tasks = (0..concurrency + COMMITTING).map(|number| {
             let mut bench = bench.clone();
             bench.name = format!("{}-{number}", bench.name);
             tokio::spawn(work(bench, stopping.clone()))
@@ -78,6 +85,8 @@ impl Worker {
 
 async fn work(bench: Bench, mut stopping: watch::Receiver<bool>) {
     while !*stopping.borrow() {
+        // Before a job is claimed: what waits for its turn waits in the queue, where others may go first.
+        let Ok(turn) = Arc::clone(&bench.reading).acquire_owned().await else { return };
         let claimed = bench.store.claim_job(&bench.name, LEASE).await;
         let job = match claimed {
             Ok(Some(job)) => job,
@@ -92,7 +101,7 @@ async fn work(bench: Bench, mut stopping: watch::Receiver<bool>) {
             }
         };
         tokio::select! {
-            () = run(&bench, &job) => {}
+            () = run(&bench, &job, turn) => {}
             () = stopped(&mut stopping) => {
                 // The step under way may be repeated: the job goes back as it was.
                 if let Err(error) = bench.store.retry_job(&job, Duration::ZERO).await {
@@ -115,11 +124,11 @@ async fn stopped(stopping: &mut watch::Receiver<bool>) {
 }
 
 /// One job, with its lease kept alive, to whatever end it comes.
-async fn run(bench: &Bench, job: &Job) {
+async fn run(bench: &Bench, job: &Job, turn: OwnedSemaphorePermit) {
     let lease = Lease::keep(bench.store.clone(), job.clone(), LEASE);
     let task = tokio::spawn({
         let (bench, job) = (bench.clone(), job.clone());
-        async move { index_document(&bench, &job).await }
+        async move { index_document(&bench, &job, turn).await }
     });
     let aborted = AbortOnDrop(task.abort_handle());
     let result = task.await.unwrap_or_else(|error| Err(Failure::panicked(&error)));
@@ -151,8 +160,9 @@ impl Drop for AbortOnDrop {
 }
 
 /// The path of a document: bytes → blocks → chunks → vectors → stored, found, current. Every step may be
-/// repeated, and a search finds the older revision until the last one is done.
-async fn index_document(bench: &Bench, job: &Job) -> Result<(), Failure> {
+/// repeated, and a search finds the older revision until the last one is done. The turn to read ends before it is
+/// stored.
+async fn index_document(bench: &Bench, job: &Job, turn: OwnedSemaphorePermit) -> Result<(), Failure> {
     bench.store.set_stage(job, Stage::Parsing, None).await?;
     let path = bench.store.blobs().path(&job.sha256);
     let bytes =
@@ -168,6 +178,7 @@ async fn index_document(bench: &Bench, job: &Job) -> Result<(), Failure> {
     let revision = tokio::task::spawn_blocking(move || new_revision(&document, chunks, vectors))
         .await
         .map_err(|error| Failure::panicked(&error))?;
+    drop(turn);
     bench.store.write_revision(job, &revision).await?;
     Ok(())
 }

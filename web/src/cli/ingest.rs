@@ -28,7 +28,7 @@ pub struct IngestArgs {
 }
 
 /// Files that may be under way at once: enough to keep the workers busy, few enough to report in order.
-const WINDOW: usize = 16;
+const WINDOW: usize = 64;
 const POLL: Duration = Duration::from_millis(100);
 const WATCH_INTERVAL: Duration = Duration::from_secs(2);
 
