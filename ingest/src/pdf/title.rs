@@ -4,7 +4,8 @@ use lopdf::{Dictionary, Document};
 
 use super::budget::Budget;
 use super::lookup;
-use crate::document::{Block, BlockKind};
+use crate::document::{Block, BlockKind, Metadata};
+use crate::dublin_core::{doi, year};
 use crate::error::ParseError;
 
 const MAX_CHARS: usize = 300;
@@ -25,6 +26,21 @@ fn from_info(document: &Document) -> Option<String> {
     let info: &Dictionary = lookup::dictionary(document, &document.trailer, b"Info")?;
     let title = lookup::value(document, info, b"Title")?.as_str().ok()?;
     sensible(&lookup::text(title))
+}
+
+/// What the file says about itself beside its title.
+pub(super) fn metadata(document: &Document) -> Metadata {
+    let mut metadata = Metadata::default();
+    let Some(info) = lookup::dictionary(document, &document.trailer, b"Info") else { return metadata };
+    let field = |key: &[u8]| Some(lookup::text(lookup::value(document, info, key)?.as_str().ok()?));
+    metadata.add_authors(&field(b"Author").unwrap_or_default());
+    metadata.year = field(b"CreationDate").and_then(|date| year(&date));
+    // Publishers write it into one of these.
+    let keys: [&[u8]; 4] = [b"doi", b"DOI", b"WPS-ARTICLEDOI", b"Subject"];
+    metadata.doi = keys.into_iter().filter_map(field).find_map(|text| doi(&text));
+    let language = document.catalog().ok().and_then(|catalog| lookup::value(document, catalog, b"Lang"));
+    metadata.language = language.and_then(|tag| tag.as_str().ok()).map(lookup::text).filter(|tag| !tag.is_empty());
+    metadata
 }
 
 /// `dc:title` of the XMP packet.
