@@ -3,8 +3,11 @@
 mod containers;
 mod texts;
 
+use std::borrow::Cow;
+
 use crate::document::MediaType;
 use crate::error::ParseError;
+use crate::text::decode;
 
 /// Bytes looked at.
 const HEAD_BYTES: usize = 8 << 10;
@@ -39,7 +42,7 @@ pub fn detect(bytes: &[u8], file_name: Option<&str>) -> Result<MediaType, ParseE
         return Ok(MediaType::Rtf);
     }
     // A message may hold a PDF without being one.
-    if texts::is_email(head, file_name) {
+    if texts::is_email(&in_utf8(head), file_name) {
         return Ok(MediaType::Email);
     }
     // The signature of a PDF may follow some junk (ISO 32000-2, annex I).
@@ -72,6 +75,11 @@ fn is_binary(head: &[u8]) -> bool {
     }
     let control = head.iter().filter(|byte| matches!(byte, 0..=8 | 14..=26 | 28..=31)).count();
     head.contains(&0) || control * 50 > head.len()
+}
+
+/// Text in UTF-16 as text in UTF-8; anything else as it is.
+pub(crate) fn in_utf8(bytes: &[u8]) -> Cow<'_, [u8]> {
+    if is_utf16(&bytes[..bytes.len().min(HEAD_BYTES)]) { decode(bytes).0.into_bytes().into() } else { bytes.into() }
 }
 
 fn is_utf16(head: &[u8]) -> bool {
@@ -110,11 +118,12 @@ mod tests {
             (b"{\\rtf1 x}", "a.doc", MediaType::Rtf),
             (b"{\"a\": [1, 2]}", "a.txt", MediaType::Json),
             (b"{\"a\": [1, 2]", "a.txt", MediaType::Text),
-            (b"{not json}", "a.json", MediaType::Text),
+            (b"{not json}", "a.json", MediaType::Code),
             (b"{\"a\": 1}\n{\"a\": 2}\n", "a", MediaType::JsonLines),
             (b"<?xml version=\"1.0\"?><r>x</r>", "a.txt", MediaType::Xml),
             (b"<!DOCTYPE article PUBLIC \"JATS\"><article><front/></article>", "a", MediaType::Jats),
             (b"Received: by x\nFrom: a@b\nSubject: c\n\ntext", "a.txt", MediaType::Email),
+            (b"\xff\xfeF\0r\0o\0m\0:\0a\0\n\0T\0o\0:\0b\0\n\0D\0a\0t\0e\0:\0c\0\n\0", "a.txt", MediaType::Email),
             (b"From: the editor\n\nDear reader", "a.txt", MediaType::Text),
             (b"a;b\n1;2\n", "a.csv", MediaType::Csv),
             (b"a\tb\n1\t2\n", "a.tsv", MediaType::Tsv),

@@ -6,6 +6,7 @@ use quick_xml::events::BytesStart;
 use crate::document::Metadata;
 use crate::error::ParseError;
 use crate::limits::Limits;
+use crate::title::sensible;
 use crate::xml::{Dialect, Visitor, walk};
 
 /// What the properties of a document say.
@@ -60,7 +61,7 @@ impl Visitor for Properties {
             return;
         }
         match field {
-            Field::Title => drop(self.title.get_or_insert(text)),
+            Field::Title => self.title = self.title.take().or_else(|| sensible(&text)),
             Field::Author => self.metadata.add_authors(&text),
             Field::Date => self.metadata.year = self.metadata.year.or_else(|| year(&text)),
             Field::Created => self.created = self.created.or_else(|| year(&text)),

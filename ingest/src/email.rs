@@ -7,13 +7,15 @@ use std::borrow::Cow;
 
 use mail_parser::{Address, MessageParser, MessagePart, MimeHeaders as _, PartType};
 
+use crate::detect::in_utf8;
 use crate::document::{MediaType, ParsedDocument};
 use crate::enclosed::Enclosure;
 use crate::error::ParseError;
 use crate::message::{Attachment, Message};
 
 pub(crate) fn parse(bytes: &[u8], enclosure: &mut Enclosure<'_>) -> Result<ParsedDocument, ParseError> {
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes).trim_ascii_start();
+    let bytes = in_utf8(bytes);
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes).trim_ascii_start();
     let parsed = MessageParser::default().parse(bytes).ok_or_else(|| ParseError::damaged("email", "it has no head"))?;
     let mut message = Message {
         subject: parsed.subject().unwrap_or_default().to_owned(),

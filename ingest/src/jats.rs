@@ -16,7 +16,6 @@ use crate::xml::{Dialect, walk};
 const SKIPPED: &[&str] = &[
     "journal-meta",
     "permissions",
-    "tex-math",
     "annotation",
     "annotation-xml",
     "object-id",

@@ -45,6 +45,7 @@ pub mod structure;
 pub mod subtitles;
 mod tables;
 pub mod text;
+mod title;
 pub mod workbook;
 pub mod worker;
 mod xml;

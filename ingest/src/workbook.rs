@@ -13,11 +13,12 @@ use self::sheet::SheetRows;
 use crate::blocks::BlockBuilder;
 use crate::delimited::rows_left_out;
 use crate::detect::extension;
-use crate::document::{BlockKind, MediaType, ParsedDocument};
+use crate::document::{MediaType, ParsedDocument};
 use crate::dublin_core::Properties;
 use crate::error::ParseError;
 use crate::limits::Limits;
 use crate::package::Package;
+use crate::title::sensible;
 
 pub fn parse(media_type: MediaType, bytes: &[u8], limits: &Limits) -> Result<ParsedDocument, ParseError> {
     let mut builder = BlockBuilder::default();
@@ -62,8 +63,7 @@ fn read_xlsx(bytes: &[u8], limits: &Limits, left_rows: &mut u64, builder: &mut B
             }
         }
         whole &= rows.is_whole();
-        builder.push(BlockKind::Heading { level: 1 }, &name);
-        *left_rows -= rows.write(builder);
+        *left_rows -= rows.write(&name, builder);
     }
     Ok((properties, whole))
 }
@@ -76,7 +76,7 @@ fn read_xls(bytes: &[u8], left_rows: &mut u64, builder: &mut BlockBuilder) -> Ou
     let mut properties = Properties::default();
     // Broken properties do not make the sheets unreadable.
     if let Ok(known) = workbook.workbook_properties() {
-        properties.title = known.title.filter(|title| !title.trim().is_empty());
+        properties.title = known.title.and_then(|title| sensible(&title));
         properties.metadata.add_authors(&known.creator.unwrap_or_default());
     }
     let mut whole = true;
@@ -91,8 +91,7 @@ fn read_xls(bytes: &[u8], left_rows: &mut u64, builder: &mut BlockBuilder) -> Ou
             }
         }
         whole &= rows.is_whole();
-        builder.push(BlockKind::Heading { level: 1 }, &name);
-        *left_rows -= rows.write(builder);
+        *left_rows -= rows.write(&name, builder);
     }
     Ok((properties, whole))
 }

@@ -55,10 +55,12 @@ pub(super) fn zip(bytes: &[u8]) -> Result<MediaType, ParseError> {
 }
 
 pub(super) fn ole(bytes: &[u8]) -> Result<MediaType, ParseError> {
-    let file = guarded("ole", || {
-        cfb::CompoundFile::open(Cursor::new(bytes)).map_err(|error| ParseError::damaged("ole", error))
-    })?;
-    let names: Vec<String> = file.read_root_storage().map(|entry| entry.name().to_owned()).collect();
+    let names = guarded("ole", || {
+        let file = cfb::CompoundFile::open(Cursor::new(bytes)).map_err(|error| ParseError::damaged("ole", error))?;
+        Ok(file.read_root_storage().map(|entry| entry.name().to_owned()).collect())
+    });
+    // Some programs leave an allocation table behind that is not quite right; the names stand there all the same.
+    let names: Vec<String> = names.or_else(|error| first_names(bytes).ok_or(error))?;
     let has = |name: &str| names.iter().any(|known| known.eq_ignore_ascii_case(name));
     if has("EncryptedPackage") {
         return Err(ParseError::Locked { format: "office".into() });
@@ -77,6 +79,23 @@ pub(super) fn ole(bytes: &[u8]) -> Result<MediaType, ParseError> {
         return Ok(MediaType::Xls);
     }
     Err(unsupported("OLE file of an unknown program"))
+}
+
+/// The names in the first sector of the directory ([MS-CFB], 2.2 and 2.6).
+fn first_names(bytes: &[u8]) -> Option<Vec<String>> {
+    let number = |at: usize, length: usize| -> Option<u32> {
+        let bytes = bytes.get(at..at + length)?;
+        Some(bytes.iter().rev().fold(0, |number, byte| number << 8 | u32::from(*byte)))
+    };
+    let sector_bytes = 1_usize << number(30, 2).filter(|shift| matches!(shift, 9 | 12))?;
+    let start = usize::try_from(number(48, 4)?).ok()?.checked_add(1)?.checked_mul(sector_bytes)?;
+    let directory = bytes.get(start..start.checked_add(sector_bytes)?)?;
+    let names: Vec<String> = directory
+        .chunks_exact(128)
+        .filter(|entry| entry[66] != 0)
+        .map(|entry| encoding_rs::UTF_16LE.decode_without_bom_handling(&entry[..64]).0.replace('\0', ""))
+        .collect();
+    (names.len() > 1).then_some(names)
 }
 
 #[cfg(test)]
@@ -112,6 +131,10 @@ mod tests {
         let error = detect(&ole("WordDocument"), Some("a.xls")).unwrap_err();
         assert!(error.hint().contains("DOCX"), "{error}");
         assert!(detect(&ole("PowerPoint Document"), None).unwrap_err().hint().contains("PPTX"));
+        let mut damaged = ole("WordDocument");
+        // The number of sectors of the allocation table.
+        damaged[44] = 200;
+        assert!(detect(&damaged, None).unwrap_err().hint().contains("DOCX"));
         assert_eq!(detect(&ole("EncryptedPackage"), None).unwrap_err().code(), "encrypted_file");
     }
 }

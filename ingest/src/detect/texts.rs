@@ -1,14 +1,11 @@
 //! Text formats: by what can only stand in one of them, then by the file's name.
 
-use std::borrow::Cow;
-
 use serde::de::IgnoredAny;
 
-use super::{HEAD_BYTES, extension, find, is_utf16};
+use super::{extension, find, in_utf8};
 use crate::code;
 use crate::delimited;
 use crate::document::MediaType;
-use crate::text::decode;
 
 /// Marks of an HTML page stand near its beginning.
 const MARK_BYTES: usize = 2048;
@@ -35,13 +32,7 @@ const HTML: &[&str] = &["html", "htm", "xhtml"];
 
 pub(super) fn format(bytes: &[u8], head: &[u8], file_name: Option<&str>) -> MediaType {
     // What stands in UTF-16 looks the same once it is decoded.
-    let (bytes, head): (Cow<'_, [u8]>, Cow<'_, [u8]>) = if is_utf16(head) {
-        let text = decode(bytes).0.into_bytes();
-        let head = text[..text.len().min(HEAD_BYTES)].to_vec();
-        (text.into(), head.into())
-    } else {
-        (bytes.into(), head.into())
-    };
+    let (bytes, head) = (in_utf8(bytes), in_utf8(head));
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
     let head = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&head);
     let extension = extension(file_name);

@@ -48,6 +48,8 @@ pub(super) struct Reader<'a> {
     given_names: String,
     is_author: bool,
     is_doi: bool,
+    /// Where the text of the open formula in TeX begins.
+    formula_start: usize,
 }
 
 impl<'a> Reader<'a> {
@@ -66,6 +68,7 @@ impl<'a> Reader<'a> {
             given_names: String::new(),
             is_author: false,
             is_doi: false,
+            formula_start: 0,
         }
     }
 
@@ -127,6 +130,15 @@ impl<'a> Reader<'a> {
         // A footnote's mark alone says nothing, and in a cell it would stand for text.
         if self.tables.is_empty() && !label.is_empty() {
             self.label = label;
+        }
+    }
+
+    /// A formula in TeX comes with the frame of a document around it, and often beside the same in `MathML`.
+    fn end_formula(&mut self) {
+        let source = self.text.split_off(self.formula_start.min(self.text.len()));
+        if !self.is_in("alternatives") {
+            let inside = source.split_once("\\begin{document}").map_or(source.as_str(), |(_, inside)| inside);
+            self.text.push_str(inside.split("\\end{document}").next().unwrap_or_default());
         }
     }
 
@@ -207,6 +219,7 @@ impl Visitor for Reader<'_> {
                 self.tables.push(OpenTable::default());
             }
             "break" => self.text.push(' '),
+            "tex-math" => self.formula_start = self.text.len(),
             _ => {}
         }
         self.open.push(name);
@@ -214,6 +227,9 @@ impl Visitor for Reader<'_> {
 
     fn end(&mut self, name: &str) {
         self.open.pop();
+        if name == "tex-math" {
+            return self.end_formula();
+        }
         let in_article_front = self.is_in("front") && !self.is_in("abstract") && !self.is_in("trans-abstract");
         let in_title = self.is_in("article-title");
         if in_title || (in_article_front && self.end_of_front(name)) {
@@ -221,6 +237,8 @@ impl Visitor for Reader<'_> {
         }
         if name != "ref" && self.is_in("ref") {
             if REFERENCE_PARTS.contains(&name) && !self.is_in("mixed-citation") {
+                let trimmed = self.text.trim_end().len();
+                self.text.truncate(trimmed);
                 self.text.push_str(", ");
             } else if name == "label" {
                 self.end_label();

@@ -25,8 +25,8 @@ pub(super) struct Content<'a> {
     /// Open lists: whether items are numbered is a matter of style, and of no importance here.
     lists: u32,
     tables: Vec<OpenTable>,
-    /// The open sheet of a spreadsheet: its rows so far.
-    sheet: Option<Vec<Vec<String>>>,
+    /// The open sheet of a spreadsheet: its name, and its rows so far.
+    sheet: Option<(String, Vec<Vec<String>>)>,
     row: Row,
     rows_read: u64,
     rows_left_out: bool,
@@ -139,7 +139,10 @@ impl<'a> Content<'a> {
 
     /// A table inside a cell becomes part of that cell's text.
     fn end_table(&mut self) {
-        if let Some(rows) = self.sheet.take() {
+        if let Some((name, rows)) = self.sheet.take() {
+            if rows.iter().flatten().any(|cell| !cell.trim().is_empty()) {
+                self.builder.push(BlockKind::Heading { level: 1 }, &name);
+            }
             let mut writer = RowWriter::new(self.builder);
             return rows.iter().for_each(|row| writer.row(row));
         }
@@ -152,7 +155,7 @@ impl<'a> Content<'a> {
     }
 
     fn end_row(&mut self) {
-        let Some(sheet) = &mut self.sheet else {
+        let Some((_, sheet)) = &mut self.sheet else {
             return self.tables.iter_mut().rev().take(1).for_each(OpenTable::end_row);
         };
         let (cells, times) = self.row.end();
@@ -177,8 +180,7 @@ impl<'a> Content<'a> {
     fn start_table(&mut self, element: &BytesStart<'_>) {
         if self.media_type == MediaType::Ods && self.sheet.is_none() && self.tables.is_empty() {
             let name = attribute(element, "name").unwrap_or_default();
-            self.builder.push(BlockKind::Heading { level: 1 }, &name);
-            self.sheet = Some(Vec::new());
+            self.sheet = Some((name, Vec::new()));
         } else {
             self.tables.push(OpenTable::default());
         }

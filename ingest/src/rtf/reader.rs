@@ -10,6 +10,7 @@ use crate::blocks::BlockBuilder;
 use crate::document::{BlockKind, Metadata};
 use crate::error::ParseError;
 use crate::tables::OpenTable;
+use crate::title::sensible;
 
 pub(super) struct Reader<'a> {
     builder: &'a mut BlockBuilder,
@@ -71,6 +72,8 @@ impl<'a> Reader<'a> {
     /// Title and what else the document says about itself.
     pub(super) fn finish(mut self) -> (Option<String>, Metadata) {
         self.decode();
+        // What never closes is text all the same.
+        self.state = State::outermost();
         while let Some(outer) = self.frames.pop() {
             self.end_paragraph();
             self.end_table();
@@ -78,8 +81,8 @@ impl<'a> Reader<'a> {
         }
         self.end_paragraph();
         self.end_table();
-        let title = self.title.split_whitespace().collect::<Vec<_>>().join(" ");
-        ((!title.is_empty()).then_some(title), self.metadata)
+        self.end_notes();
+        (sensible(&self.title), self.metadata)
     }
 
     pub(super) fn take(&mut self, token: &Token<'_>) -> Result<(), ParseError> {
@@ -90,7 +93,8 @@ impl<'a> Reader<'a> {
                 if self.outer.len() >= self.max_groups as usize {
                     return Err(ParseError::limit("nested groups", self.max_groups.into()));
                 }
-                self.outer.push(self.state.clone());
+                self.outer.push(State { fresh: false, ..self.state.clone() });
+                self.state.fresh = true;
             }
             Token::Close => self.close(),
             Token::Byte(byte) => {
@@ -148,8 +152,9 @@ impl<'a> Reader<'a> {
             self.skipped -= 1;
             return;
         }
+        let begins_group = std::mem::take(&mut self.state.fresh);
         if name == "*" {
-            self.state.optional = true;
+            self.state.optional = begins_group;
             return;
         }
         let before = self.state.destination;
@@ -291,8 +296,8 @@ impl<'a> Reader<'a> {
         if let Some(mut table) = self.frame.table.take() {
             table.end_row();
             self.builder.push(BlockKind::Table, &table.text());
+            self.end_notes();
         }
-        self.end_notes();
     }
 
     fn end_notes(&mut self) {

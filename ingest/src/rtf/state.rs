@@ -81,13 +81,22 @@ pub(super) struct State {
     /// How many characters stand in for one of Unicode.
     pub(super) substitutes: u32,
     pub(super) hidden: bool,
+    /// Whether nothing of the group has been read yet.
+    pub(super) fresh: bool,
     /// Whether `\*` came first: what is not known is to be skipped.
     pub(super) optional: bool,
 }
 
 impl State {
     pub(super) fn outermost() -> Self {
-        Self { destination: Destination::Body, encoding: None, substitutes: 1, hidden: false, optional: false }
+        Self {
+            destination: Destination::Body,
+            encoding: None,
+            substitutes: 1,
+            hidden: false,
+            fresh: false,
+            optional: false,
+        }
     }
 
     /// Takes a control word that says where the text of the group goes; whether this was one.

@@ -43,6 +43,11 @@ fn substitutes_are_as_many_as_the_file_says() {
 }
 
 #[test]
+fn a_star_counts_only_where_a_group_begins() {
+    assert_eq!(blocks(b"{\\rtf1 {\\b\\*\\cs7 kept}{\\*\\unknown gone}}"), expected([("paragraph", "kept")]));
+}
+
+#[test]
 fn groups_that_never_close_and_too_many_of_them_end() {
     assert_eq!(
         blocks(b"{\\rtf1 a{\\b b{\\footnote c"),

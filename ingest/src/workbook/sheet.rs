@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::blocks::BlockBuilder;
+use crate::document::BlockKind;
 use crate::tables::RowWriter;
 
 /// Cells that are kept of one sheet.
@@ -44,8 +45,12 @@ impl SheetRows {
         self.whole
     }
 
-    /// Writes the rows; how many there were.
-    pub(super) fn write(mut self, builder: &mut BlockBuilder) -> u64 {
+    /// Writes the rows under the name of the sheet; how many there were. An empty sheet is left out.
+    pub(super) fn write(mut self, name: &str, builder: &mut BlockBuilder) -> u64 {
+        if self.cells.is_empty() {
+            return 0;
+        }
+        builder.push(BlockKind::Heading { level: 1 }, name);
         self.cells.sort_by_key(|(row, column, _)| (*row, *column));
         let columns: Vec<u32> = self.columns.iter().copied().collect();
         let mut writer = RowWriter::new(builder);
