@@ -15,11 +15,15 @@ pub(crate) fn parse(bytes: &[u8], enclosure: &mut Enclosure<'_>) -> Result<Parse
     let mut builder = BlockBuilder::default();
     let mut warnings = Vec::new();
     for name in package.names().iter().filter(|name| is_document(name)) {
+        let left_bytes = package.left_bytes();
         match package.bytes(name) {
             Ok(Some(bytes)) if bytes.is_empty() => {}
             Ok(Some(bytes)) => enclosure.read(1, name, &bytes, &mut builder, &mut warnings),
             Ok(None) => {}
-            Err(error) => refuse(name, &error, &mut warnings),
+            Err(error) => {
+                enclosure.charge(left_bytes - package.left_bytes());
+                refuse(name, &error, &mut warnings);
+            }
         }
     }
     Ok(ParsedDocument::flowing(MediaType::Zip, None, builder.finish(), warnings))

@@ -4,6 +4,7 @@ use crate::blocks::BlockBuilder;
 use crate::document::{BlockKind, Warning};
 use crate::error::ParseError;
 use crate::limits::Limits;
+use crate::package::FREE_BYTES;
 use crate::parse::parse_enclosed;
 
 /// Archives in messages in archives: deeper ones are made to do harm.
@@ -77,12 +78,20 @@ impl<'a> Enclosure<'a> {
         };
         let parsed = parse_enclosed(bytes, Some(name), &mut inner);
         (self.left_bytes, self.left_entries) = (inner.left_bytes, inner.left_entries);
+        if let Err(ParseError::LimitExceeded { .. }) = &parsed {
+            self.charge(FREE_BYTES);
+        }
         let document = parsed?;
         // What a file inside unpacked cannot be seen from here, but what it became can.
         self.spend(document.blocks.iter().map(|block| block.text.len() as u64).sum())?;
         builder.push(BlockKind::Heading { level }, name);
         builder.append(document.blocks);
         Ok(document.warnings)
+    }
+
+    /// Counts what was unpacked in vain: a thousand bombs that are refused are still a bomb.
+    pub(crate) fn charge(&mut self, bytes: u64) {
+        self.left_bytes = self.left_bytes.saturating_sub(bytes);
     }
 
     fn spend(&mut self, bytes: u64) -> Result<(), ParseError> {

@@ -40,6 +40,11 @@ impl<'a> Package<'a> {
         self.archive.index_for_name(name).is_some()
     }
 
+    /// Bytes that may still be unpacked.
+    pub(crate) fn left_bytes(&self) -> u64 {
+        self.left_bytes
+    }
+
     /// Names of all parts, in the order of the archive.
     pub(crate) fn names(&self) -> Vec<String> {
         self.archive.file_names().flatten().map(std::borrow::Cow::into_owned).collect()

@@ -127,7 +127,7 @@ mod tests {
 
     #[test]
     fn asciidoc() {
-        let text = "= Mill\n:author: A\n// comment\n\nText of\nthe mill.\n\n== Stones\n\n* flat\n. first\n\n.Weights\n[cols=2]\n|===\n|a |b\n|1 |2\n|===\n\n[source,sh]\n----\nls\n\ncd\n----\n";
+        let text = "= Mill\n:author: A\n// comment\n\nText of\nthe mill.\n\n== Stones\n\n* flat\n. first\n\n.Weights\n[cols=2]\n|===\n^.^h|a <.>|b\n|1 |2\n|===\n\n[source,sh]\n----\nls\n\ncd\n----\n";
         assert_eq!(
             blocks(MediaType::AsciiDoc, text),
             expected([

@@ -14,9 +14,19 @@ pub fn parse(bytes: &[u8]) -> ParsedDocument {
     let text = text.replace("\r\n", "\n").replace('\r', "\n");
     let mut builder = BlockBuilder::default();
     let mut paragraph = String::new();
+    let mut last_speaker = String::new();
     for cue in text.split("\n\n") {
-        for said in words(cue) {
-            let speaks_anew = said.starts_with("- ") || said.split_once(": ").is_some_and(|(who, _)| who.len() < 30);
+        for (speaker, words) in words(cue) {
+            // Whoever goes on speaking is not named again.
+            let is_new = speaker.is_some() && speaker.as_deref() != Some(&last_speaker);
+            let said = match speaker {
+                Some(speaker) if is_new => {
+                    last_speaker = speaker;
+                    format!("{last_speaker}: {words}")
+                }
+                _ => words,
+            };
+            let speaks_anew = is_new || said.starts_with("- ");
             let full = paragraph.len() > MAX_PARAGRAPH_CHARS
                 || paragraph.len() > PARAGRAPH_CHARS && (speaks_anew || paragraph.ends_with(['.', '!', '?', '…', '"']));
             if full {
@@ -33,33 +43,33 @@ pub fn parse(bytes: &[u8]) -> ParsedDocument {
     ParsedDocument::flowing(MediaType::Subtitles, None, builder.finish(), warning)
 }
 
-/// The lines of a cue that are said: those after its times.
-fn words(cue: &str) -> Vec<String> {
+/// The lines of a cue that are said, those after its times, with who says them if they tell.
+fn words(cue: &str) -> Vec<(Option<String>, String)> {
     let mut lines = cue.lines();
     if !lines.by_ref().any(|line| line.contains("-->")) {
         return Vec::new();
     }
-    lines.map(plain).filter(|line| !line.is_empty()).collect()
+    lines.map(plain).filter(|(_, words)| !words.is_empty()).collect()
 }
 
-/// A line without marks of style. The name of who speaks stays: `<v Anna>` becomes `Anna: `.
-fn plain(line: &str) -> String {
+/// A line without marks of style, and who speaks it: `<v Anna>`.
+fn plain(line: &str) -> (Option<String>, String) {
     let mut text = String::new();
+    let mut speaker = None;
     let mut rest = line;
     while let Some(start) = rest.find(['<', '{']) {
         let close = if rest[start..].starts_with('<') { '>' } else { '}' };
         let Some(length) = rest[start..].find(close) else { break };
         text.push_str(&rest[..start]);
         let mark = &rest[start + 1..start + length];
-        if let Some((_, speaker)) = mark.split_once(' ').filter(|(name, _)| name.split('.').next() == Some("v")) {
-            text.push_str(speaker.trim());
-            text.push_str(": ");
+        if let Some((_, name)) = mark.split_once(' ').filter(|(kind, _)| kind.split('.').next() == Some("v")) {
+            speaker = Some(name.trim().to_owned());
         }
         rest = &rest[start + length + 1..];
     }
     text.push_str(rest);
     let text = text.replace("&nbsp;", " ").replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&");
-    text.trim().to_owned()
+    (speaker, text.trim().to_owned())
 }
 
 #[cfg(test)]
@@ -73,8 +83,8 @@ mod tests {
     #[test]
     fn times_and_marks_go_and_words_stay() {
         let vtt = "WEBVTT - title\nKind: captions\n\nNOTE not said\n\nSTYLE\n::cue {}\n\nintro\n00:01.000 --> 00:02.000 align:start\n\
-            <v.loud Anna>The <i>well</i> is &lt; deep.\n\n00:02.000 --> 00:03.000\nIs it?\n";
-        assert_eq!(paragraphs(vtt), ["Anna: The well is < deep. Is it?"]);
+            <v.loud Anna>The <i>well</i> is &lt; deep.\n\n00:02.000 --> 00:03.000\n<v Anna>Is it?\n\n00:03.000 --> 00:04.000\n<v Ben>No.\n";
+        assert_eq!(paragraphs(vtt), ["Anna: The well is < deep. Is it? Ben: No."]);
         let srt = "1\r\n00:00:01,000 --> 00:00:02,000\r\n{\\an8}First\r\nline.\r\n\r\n2\r\n00:00:02,000 --> 00:00:03,000\r\n12 apples\r\n";
         assert_eq!(paragraphs(srt), ["First line. 12 apples"]);
     }

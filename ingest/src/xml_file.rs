@@ -15,7 +15,8 @@ const MAX_VALUE_CHARS: usize = 120;
 const MAX_ATTRIBUTE_CHARS: usize = 120;
 /// Lines of values in one block.
 const LINES_PER_BLOCK: usize = 20;
-const HEADINGS: &[&str] = &["title", "heading", "head", "chaptertitle"];
+/// Ends of the names of elements that hold headings.
+const HEADINGS: &[&str] = &["title", "heading", "head"];
 /// Deeper headings are as deep as this one.
 const MAX_LEVEL: usize = 6;
 
@@ -53,7 +54,9 @@ impl Reader<'_> {
     fn end_text(&mut self, element: &Element) {
         let text = element.text.split_whitespace().collect::<Vec<_>>().join(" ");
         let name = element.name.as_str();
-        if HEADINGS.contains(&name.to_ascii_lowercase().as_str()) && text.chars().count() <= MAX_VALUE_CHARS {
+        let lower = name.to_ascii_lowercase();
+        let is_heading = HEADINGS.iter().any(|heading| lower.ends_with(heading));
+        if is_heading && text.chars().count() <= MAX_VALUE_CHARS {
             self.flush();
             let level = self.open.len().clamp(1, MAX_LEVEL) as u8;
             return self.builder.push(BlockKind::Heading { level }, &text);

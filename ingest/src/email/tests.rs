@@ -90,6 +90,11 @@ fn archives_are_read_file_by_file() {
     let bomb = made::zip_of(&[("bomb.txt", vec![b' '; 64 << 20]), ("a.txt", b"Text.".to_vec())]);
     let document = parse(&bomb, None, &Limits::default()).unwrap();
     assert_eq!((document.blocks.len(), document.warnings.len()), (2, 1));
+    let many: Vec<(String, Vec<u8>)> = (0..40).map(|number| (format!("{number}.zip"), bomb.clone())).collect();
+    let limits = Limits { max_expanded_bytes: 64 << 20, ..Limits::default() };
+    let document = parse(&made::zip_of(&many), None, &limits).unwrap();
+    let ended = document.warnings.iter().filter(|warning| warning.message.contains("expanded bytes")).count();
+    assert!(document.blocks.len() < 20 && ended > 30, "bombs count although they are refused");
     let limits = Limits { max_entries: 1, ..Limits::default() };
     assert_eq!(parse(&bomb, None, &limits).unwrap_err().code(), "limit_exceeded");
 }

@@ -43,6 +43,8 @@ pub(super) struct Reader<'a> {
     tables: Vec<OpenTable>,
     title: Option<String>,
     metadata: Metadata,
+    /// Authors that stand in a block already.
+    shown_authors: usize,
     /// Parts of the open author's name.
     surname: String,
     given_names: String,
@@ -64,6 +66,7 @@ impl<'a> Reader<'a> {
             tables: Vec::new(),
             title: None,
             metadata: Metadata::default(),
+            shown_authors: 0,
             surname: String::new(),
             given_names: String::new(),
             is_author: false,
@@ -161,7 +164,8 @@ impl<'a> Reader<'a> {
                 self.text.clear();
             }
             "contrib-group" => {
-                let authors = self.metadata.authors.join(", ");
+                let authors = self.metadata.authors[self.shown_authors..].join(", ");
+                self.shown_authors = self.metadata.authors.len();
                 self.builder.push(BlockKind::Paragraph, &authors);
             }
             "article-id" => {

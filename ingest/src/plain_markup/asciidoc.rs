@@ -15,7 +15,7 @@ pub(super) fn read(text: &str, page: &mut Page) {
             }
             Some("|===") => {
                 if trimmed.contains('|') {
-                    page.row(trimmed);
+                    page.row(&without_specifiers(trimmed));
                 } else if !trimmed.is_empty() {
                     page.add(BlockKind::Table, trimmed);
                 }
@@ -65,6 +65,25 @@ fn is_attribute(line: &str) -> bool {
 /// Items are marked as deep as they lie: `*`, `**`, `.`, `..`, `-`.
 fn item(line: &str) -> Option<&str> {
     let (mark, text) = line.split_once(' ')?;
-    let first = mark.chars().next().filter(|first| matches!(first, '*' | '.' | '-'))?;
-    (mark.len() <= 5 && mark.chars().all(|character| character == first)).then_some(text).or_else(|| super::item(line))
+    let is_mark =
+        mark.len() <= 5 && ['*', '.', '-'].iter().any(|only| mark.chars().all(|character| character == *only));
+    if is_mark { Some(text) } else { super::item(line) }
+}
+
+/// A row without what says how its cells look: `^.^h|Field` is the cell `Field`.
+fn without_specifiers(row: &str) -> String {
+    let is_specifier = |word: &str| {
+        let signs = word.trim_end_matches(['a', 'd', 'e', 'h', 'l', 'm', 's', 'v']);
+        word.len() - signs.len() <= 1 && signs.chars().all(|sign| sign.is_ascii_digit() || "<>^.+*".contains(sign))
+    };
+    let mut cells: Vec<&str> = row.split('|').collect();
+    let last = cells.len() - 1;
+    for cell in &mut cells[..last] {
+        let (before, word) = cell.rsplit_once(' ').unwrap_or(("", cell));
+        // A cell may be nothing but a number.
+        if is_specifier(word) && word.chars().any(|sign| "<>^.+*".contains(sign)) {
+            *cell = before;
+        }
+    }
+    cells.join("|")
 }

@@ -49,10 +49,7 @@ fn a_star_counts_only_where_a_group_begins() {
 
 #[test]
 fn groups_that_never_close_and_too_many_of_them_end() {
-    assert_eq!(
-        blocks(b"{\\rtf1 a{\\b b{\\footnote c"),
-        expected([("paragraph", "c"), ("paragraph", "a b")]).split_off(0)
-    );
+    assert_eq!(blocks(b"{\\rtf1 a{\\b b{\\footnote c"), expected([("paragraph", "c"), ("paragraph", "ab")]));
     let deep = [b"{\\rtf1 ".as_slice(), &b"{".repeat(1_000_000)].concat();
     assert_eq!(parse(&deep, &Limits::default()).unwrap_err().code(), "limit_exceeded");
     assert!(blocks(b"{\\rtf1 }}}}}} text").len() == 1);
