@@ -124,7 +124,8 @@ impl<'a> Reader<'a> {
             return;
         }
         let label = std::mem::take(&mut self.label);
-        let level = self.section_level.max(2);
+        let of_abstract = self.open.last().is_some_and(|open| open == "abstract");
+        let level = if of_abstract { 2 } else { self.section_level.max(2) };
         self.builder.push(BlockKind::Heading { level }, format!("{label} {text}").trim());
     }
 
@@ -209,7 +210,10 @@ impl Visitor for Reader<'_> {
             }
             "abstract" => {
                 self.text.clear();
-                self.builder.push(BlockKind::Heading { level: 2 }, "Abstract");
+                // Others than the main one have titles of their own.
+                if attribute(element, "abstract-type").is_none() {
+                    self.builder.push(BlockKind::Heading { level: 2 }, "Abstract");
+                }
                 self.section_level = self.section_level.saturating_add(1);
             }
             "contrib" => {
