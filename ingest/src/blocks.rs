@@ -9,6 +9,8 @@ pub(crate) struct BlockBuilder {
     blocks: Vec<Block>,
     /// Open headings: level and text, outermost first.
     headings: Vec<(u8, String)>,
+    /// Of the blocks to come.
+    page: Option<u32>,
 }
 
 impl BlockBuilder {
@@ -19,13 +21,38 @@ impl BlockBuilder {
             return;
         }
         if let BlockKind::Heading { level } = kind {
-            self.headings.retain(|(open, _)| *open < level);
+            self.leave(level);
         }
         let heading_path = self.headings.iter().map(|(_, heading)| heading.clone()).collect();
         if let BlockKind::Heading { level } = kind {
             self.headings.push((level, text.clone()));
         }
-        self.blocks.push(Block { kind, text, heading_path, page: None, lines: Vec::new() });
+        self.blocks.push(Block { kind, text, heading_path, page: self.page, lines: Vec::new() });
+    }
+
+    /// Says on which page, counted from 1, the blocks to come begin.
+    pub(crate) fn turn_to(&mut self, page: u32) {
+        self.page = Some(page);
+    }
+
+    /// Closes the open headings of this level and deeper ones: what follows does not stand under them.
+    pub(crate) fn leave(&mut self, level: u8) {
+        self.headings.retain(|(open, _)| *open < level);
+    }
+
+    /// Adds the blocks of a file that lies inside this one, under the headings that are open here. The places
+    /// on its pages are lost: they are pages of another file.
+    pub(crate) fn append(&mut self, blocks: Vec<Block>) {
+        let outer: Vec<String> = self.headings.iter().map(|(_, heading)| heading.clone()).collect();
+        let depth = self.headings.last().map_or(0, |(level, _)| *level);
+        for mut block in blocks {
+            if let BlockKind::Heading { level } = &mut block.kind {
+                *level = level.saturating_add(depth);
+            }
+            block.heading_path.splice(..0, outer.iter().cloned());
+            block.lines.clear();
+            self.blocks.push(block);
+        }
     }
 
     /// The first heading so far: a title for want of another.

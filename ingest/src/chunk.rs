@@ -130,7 +130,9 @@ fn units<'a>(
             }
         };
         let whole = count(&block.text);
-        if whole <= budget / 3 {
+        // A table that fits stays with its header.
+        let stays_whole = if block.kind == BlockKind::Table { budget } else { budget / 3 };
+        if whole <= stays_whole {
             push(start, block_end, whole);
         } else {
             for (from, to) in parts(block.kind, &block.text) {
@@ -256,14 +258,7 @@ mod tests {
         for (kind, text) in blocks {
             builder.push(*kind, text);
         }
-        ParsedDocument {
-            media_type: MediaType::Text,
-            title: None,
-            page_count: None,
-            page_sizes: Vec::new(),
-            blocks: builder.finish(),
-            warnings: Vec::new(),
-        }
+        ParsedDocument::flowing(MediaType::Text, None, builder.finish(), None)
     }
 
     #[test]

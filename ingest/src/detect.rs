@@ -1,9 +1,13 @@
 //! The format of a file, by its content. The name only decides among text formats, which look alike.
 
-use std::io::Cursor;
+mod containers;
+mod texts;
+
+use std::borrow::Cow;
 
 use crate::document::MediaType;
 use crate::error::ParseError;
+use crate::text::decode;
 
 /// Bytes looked at.
 const HEAD_BYTES: usize = 8 << 10;
@@ -23,19 +27,27 @@ const UNREAD: &[(&[u8], &str)] = &[
     (b"\x1f\x8b", "gzip archive"),
     (b"7z\xbc\xaf", "7-Zip archive"),
     (b"Rar!", "RAR archive"),
-    (b"{\\rtf", "RTF"),
-    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "older Microsoft Office or Outlook file"),
 ];
 
 /// What a file is.
 pub fn detect(bytes: &[u8], file_name: Option<&str>) -> Result<MediaType, ParseError> {
     let head = &bytes[..bytes.len().min(HEAD_BYTES)];
+    if head.starts_with(b"PK\x03\x04") {
+        return containers::zip(bytes);
+    }
+    if head.starts_with(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1") {
+        return containers::ole(bytes);
+    }
+    if head.trim_ascii_start().starts_with(b"{\\rtf") {
+        return Ok(MediaType::Rtf);
+    }
+    // A message may hold a PDF without being one.
+    if texts::is_email(&in_utf8(head), file_name) {
+        return Ok(MediaType::Email);
+    }
     // The signature of a PDF may follow some junk (ISO 32000-2, annex I).
     if find(&head[..head.len().min(1024)], b"%PDF-").is_some() {
         return Ok(MediaType::Pdf);
-    }
-    if head.starts_with(b"PK\x03\x04") {
-        return zip_format(bytes);
     }
     if let Some((_, name)) = UNREAD.iter().find(|(signature, _)| head.starts_with(signature)) {
         return Err(unsupported(name));
@@ -43,40 +55,35 @@ pub fn detect(bytes: &[u8], file_name: Option<&str>) -> Result<MediaType, ParseE
     if is_binary(head) {
         return Err(unsupported("unknown binary format"));
     }
-    Ok(text_format(head, file_name))
+    Ok(texts::format(bytes, head, file_name))
 }
 
 fn unsupported(name: &str) -> ParseError {
     ParseError::Unsupported { media_type: name.to_owned() }
 }
 
-fn zip_format(bytes: &[u8]) -> Result<MediaType, ParseError> {
-    let archive = zip::ZipArchive::new(Cursor::new(bytes)).map_err(|error| ParseError::damaged("zip", error))?;
-    let has = |name: &str| archive.index_for_name(name).is_some();
-    let starts = |prefix: &str| archive.file_names().flatten().any(|name| name.starts_with(prefix));
-    if has("word/document.xml") || starts("word/") {
-        return Ok(MediaType::Docx);
-    }
-    Err(unsupported(if starts("ppt/") {
-        "PowerPoint (PPTX)"
-    } else if starts("xl/") {
-        "Excel (XLSX)"
-    } else if has("META-INF/container.xml") {
-        "EPUB"
-    } else if has("mimetype") {
-        "OpenDocument"
-    } else {
-        "ZIP archive"
-    }))
+/// What follows the last dot of a file's name, in lower case.
+pub(crate) fn extension(file_name: Option<&str>) -> String {
+    let extension = file_name.and_then(|name| name.rsplit_once('.')).map(|(_, extension)| extension);
+    extension.unwrap_or_default().to_ascii_lowercase()
 }
 
 /// Text has no zero bytes, unless it is UTF-16, and hardly any other control characters.
 fn is_binary(head: &[u8]) -> bool {
-    if head.starts_with(b"\xff\xfe") || head.starts_with(b"\xfe\xff") || looks_like_utf16(head) {
+    if is_utf16(head) {
         return false;
     }
     let control = head.iter().filter(|byte| matches!(byte, 0..=8 | 14..=26 | 28..=31)).count();
     head.contains(&0) || control * 50 > head.len()
+}
+
+/// Text in UTF-16 as text in UTF-8; anything else as it is.
+pub(crate) fn in_utf8(bytes: &[u8]) -> Cow<'_, [u8]> {
+    if is_utf16(&bytes[..bytes.len().min(HEAD_BYTES)]) { decode(bytes).0.into_bytes().into() } else { bytes.into() }
+}
+
+fn is_utf16(head: &[u8]) -> bool {
+    head.starts_with(b"\xff\xfe") || head.starts_with(b"\xfe\xff") || looks_like_utf16(head)
 }
 
 /// UTF-16 without a mark: every other byte of Latin text is zero.
@@ -84,23 +91,6 @@ pub(crate) fn looks_like_utf16(head: &[u8]) -> bool {
     let zeros = |offset: usize| head.iter().skip(offset).step_by(2).filter(|byte| **byte == 0).count();
     let half = head.len() / 2;
     half >= 4 && (zeros(0) * 10 > half * 7 && zeros(1) * 10 < half || zeros(1) * 10 > half * 7 && zeros(0) * 10 < half)
-}
-
-fn text_format(head: &[u8], file_name: Option<&str>) -> MediaType {
-    let lower = head.to_ascii_lowercase();
-    let trimmed = lower.trim_ascii_start();
-    let extension =
-        file_name.and_then(|name| name.rsplit_once('.')).map(|(_, extension)| extension.to_ascii_lowercase());
-    let extension = extension.as_deref().unwrap_or_default();
-    let marked_html =
-        [&b"<!doctype html"[..], b"<html"].iter().any(|mark| find(trimmed, mark).is_some_and(|at| at < 2048));
-    if marked_html || (matches!(extension, "html" | "htm" | "xhtml") && find(trimmed, b"<").is_some()) {
-        return MediaType::Html;
-    }
-    if matches!(extension, "md" | "markdown" | "mdown") {
-        return MediaType::Markdown;
-    }
-    MediaType::Text
 }
 
 fn find(bytes: &[u8], part: &[u8]) -> Option<usize> {
@@ -120,12 +110,34 @@ mod tests {
             (b"# heading", "a.md", MediaType::Markdown),
             (b"# heading", "a", MediaType::Text),
             (b"\n<!DOCTYPE HTML><p>x", "a.txt", MediaType::Html),
+            (b"<?xml version=\"1.0\"?>\n<!DOCTYPE html PUBLIC \"-//W3C//DTD\"><html><p>x", "a.xml", MediaType::Html),
             (b"<p>x", "a.html", MediaType::Html),
             (b"no tags", "a.html", MediaType::Text),
             (b"\xff\xfeh\0i\0", "a.txt", MediaType::Text),
             (b"h\0e\0l\0l\0o\0 \0y\0o\0u\0", "a.txt", MediaType::Text),
+            (b"{\\rtf1 x}", "a.doc", MediaType::Rtf),
+            (b"{\"a\": [1, 2]}", "a.txt", MediaType::Json),
+            (b"{\"a\": [1, 2]", "a.txt", MediaType::Text),
+            (b"{not json}", "a.json", MediaType::Code),
+            (b"{\"a\": 1}\n{\"a\": 2}\n", "a", MediaType::JsonLines),
+            (b"<?xml version=\"1.0\"?><r>x</r>", "a.txt", MediaType::Xml),
+            (b"<!DOCTYPE article PUBLIC \"JATS\"><article><front/></article>", "a", MediaType::Jats),
+            (b"Received: by x\nFrom: a@b\nSubject: c\n\ntext", "a.txt", MediaType::Email),
+            (b"\xff\xfeF\0r\0o\0m\0:\0a\0\n\0T\0o\0:\0b\0\n\0D\0a\0t\0e\0:\0c\0\n\0", "a.txt", MediaType::Email),
+            (b"From: the editor\n\nDear reader", "a.txt", MediaType::Text),
+            (b"a;b\n1;2\n", "a.csv", MediaType::Csv),
+            (b"a\tb\n1\t2\n", "a.tsv", MediaType::Tsv),
+            (b"a,b,c\n1,2,3\n4,5,6\n7,8,9\n", "data", MediaType::Csv),
+            (b"One, two, three.\nFour, five.\nSix, seven, eight, nine.\nTen.", "data", MediaType::Text),
+            (b"fn main() {}", "main.rs", MediaType::Code),
+            (b"Title\n=====\n", "a.rst", MediaType::ReStructuredText),
+            (b"= Title\n", "a.adoc", MediaType::AsciiDoc),
+            (b"* Title\n", "a.org", MediaType::Org),
+            (b"\\documentclass{article}", "a.txt", MediaType::Latex),
+            (b"WEBVTT\n\n00:01.000 --> 00:02.000\nx", "a.txt", MediaType::Subtitles),
+            (b"1\n00:00:01,000 --> 00:00:02,000\nx\n", "a.txt", MediaType::Subtitles),
         ] {
-            assert_eq!(detect(bytes, Some(name)), Ok(expected), "{name} {bytes:?}");
+            assert_eq!(detect(bytes, Some(name)), Ok(expected), "{name} {:?}", String::from_utf8_lossy(bytes));
         }
     }
 
@@ -139,5 +151,6 @@ mod tests {
             assert!(error.to_string().contains(name), "{error}");
         }
         assert_eq!(detect(b"PK\x03\x04cut off", None).unwrap_err().code(), "damaged_file");
+        assert_eq!(detect(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1cut off", None).unwrap_err().code(), "damaged_file");
     }
 }

@@ -5,15 +5,20 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 
 use crate::layout::{Layout, LayoutLine, PageSize};
+pub use crate::media_type::MediaType;
 
 /// What stands between two blocks in [`ParsedDocument::text`].
 pub const BLOCK_SEPARATOR: &str = "\n\n";
+/// The largest collaborations have some thousands.
+const MAX_AUTHORS: usize = 5_000;
 
 /// A document as its parser understood it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ParsedDocument {
     pub media_type: MediaType,
     pub title: Option<String>,
+    #[serde(default)]
+    pub metadata: Metadata,
     /// `None` for formats without pages.
     pub page_count: Option<u32>,
     /// One per page, in order; empty for formats without pages.
@@ -22,19 +27,18 @@ pub struct ParsedDocument {
     pub warnings: Vec<Warning>,
 }
 
-/// The formats that can be read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum MediaType {
-    #[serde(rename = "application/pdf")]
-    Pdf,
-    #[serde(rename = "text/html")]
-    Html,
-    #[serde(rename = "text/markdown")]
-    Markdown,
-    #[serde(rename = "text/plain")]
-    Text,
-    #[serde(rename = "application/vnd.openxmlformats-officedocument.wordprocessingml.document")]
-    Docx,
+/// What a document says about itself, as far as its format holds it. Its title stands in [`ParsedDocument`].
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Metadata {
+    /// In order; as written, whichever name comes first.
+    pub authors: Vec<String>,
+    /// Of publication, or when it was made.
+    pub year: Option<i32>,
+    /// Without `https://doi.org/`.
+    pub doi: Option<String>,
+    /// As the document names it, for example `fr-FR`.
+    pub language: Option<String>,
 }
 
 /// A parsed unit of a document: what a reader would call a paragraph, a heading, a table.
@@ -94,14 +98,13 @@ pub struct Warning {
     pub page: Option<u32>,
 }
 
-impl MediaType {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Pdf => "application/pdf",
-            Self::Html => "text/html",
-            Self::Markdown => "text/markdown",
-            Self::Text => "text/plain",
-            Self::Docx => "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+impl Metadata {
+    /// Adds what a field for authors holds: one name, or several with semicolons between them.
+    pub(crate) fn add_authors(&mut self, names: &str) {
+        for name in names.split(';').map(str::trim).filter(|name| !name.is_empty()) {
+            if self.authors.len() < MAX_AUTHORS && !self.authors.iter().any(|known| known == name) {
+                self.authors.push(name.to_owned());
+            }
         }
     }
 }
@@ -128,6 +131,24 @@ impl Warning {
 }
 
 impl ParsedDocument {
+    /// A document of a format that does not know pages, or not their geometry.
+    pub(crate) fn flowing(
+        media_type: MediaType,
+        title: Option<String>,
+        blocks: Vec<Block>,
+        warnings: impl IntoIterator<Item = Warning>,
+    ) -> Self {
+        Self {
+            media_type,
+            title,
+            metadata: Metadata::default(),
+            page_count: None,
+            page_sizes: Vec::new(),
+            blocks,
+            warnings: warnings.into_iter().collect(),
+        }
+    }
+
     /// The revision's text: the blocks' texts joined by [`BLOCK_SEPARATOR`]. All character
     /// offsets of a revision count characters of this.
     pub fn text(&self) -> String {

@@ -1,6 +1,12 @@
 //! Why a file could not be parsed, and what its owner can do about it.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use serde::{Deserialize, Serialize};
+
+/// Names of formats that are not read, but that their programs can save as ones that are.
+pub(crate) const OLDER_WORD: &str = "Word 97 document (DOC)";
+pub(crate) const OLDER_POWERPOINT: &str = "PowerPoint 97 presentation (PPT)";
 
 /// A parse that gave no document. [`Self::code`] is stable, [`Self::hint`] is for the person who
 /// added the file.
@@ -13,6 +19,9 @@ pub enum ParseError {
     Unsupported { media_type: String },
     #[error("pdf is encrypted with a password")]
     Encrypted,
+    /// A document of another format that is.
+    #[error("{format} file is encrypted with a password")]
+    Locked { format: String },
     #[error("damaged {format} file: {reason}")]
     Damaged { format: String, reason: String },
     /// `pages` where the format has any.
@@ -38,6 +47,7 @@ impl ParseError {
             Self::Empty => "empty_file",
             Self::Unsupported { .. } => "unsupported_format",
             Self::Encrypted => "encrypted_pdf",
+            Self::Locked { .. } => "encrypted_file",
             Self::Damaged { .. } => "damaged_file",
             Self::NoText { .. } => "no_text",
             Self::TooLarge { .. } => "too_large",
@@ -52,15 +62,21 @@ impl ParseError {
     pub fn hint(&self) -> &'static str {
         match self {
             Self::Empty => "check that the file was copied completely, then add it again",
-            Self::Unsupported { .. } => "convert it to PDF, HTML, Markdown, plain text or DOCX and add that",
-            Self::Encrypted => "save a copy without a password and add that",
+            Self::Unsupported { media_type } if media_type == OLDER_WORD => {
+                "open it in a word processor, save it as DOCX and add that"
+            }
+            Self::Unsupported { media_type } if media_type == OLDER_POWERPOINT => {
+                "open it in a program for presentations, save it as PPTX and add that"
+            }
+            Self::Unsupported { .. } => {
+                "save it as PDF, DOCX, XLSX, PPTX, OpenDocument, HTML or plain text and add that"
+            }
+            Self::Encrypted | Self::Locked { .. } => "save a copy without a password and add that",
             Self::Damaged { .. } => "open it in its own program, save it again and add the new copy",
             Self::NoText { pages: Some(_) } => {
                 "the pages are probably images: run text recognition (OCR) on it and add the result"
             }
-            Self::NoText { pages: None } => {
-                "pictures and embedded files are not read: add their text in a file of its own"
-            }
+            Self::NoText { pages: None } => "pictures are not read: add their text in a file of its own",
             Self::TooLarge { .. } => "split it into smaller files",
             Self::LimitExceeded { .. } => "split it into smaller files; if it comes from somebody else, don't trust it",
             Self::TimedOut { .. } => "split it into smaller files, or raise the time limit",
@@ -78,6 +94,12 @@ impl ParseError {
     pub fn limit(limit: &str, allowed: u64) -> Self {
         Self::LimitExceeded { limit: limit.to_owned(), allowed }
     }
+}
+
+/// Does what may panic on a damaged file: parsers of others are not all as careful as they should be.
+pub(crate) fn guarded<T>(format: &str, work: impl FnOnce() -> Result<T, ParseError>) -> Result<T, ParseError> {
+    catch_unwind(AssertUnwindSafe(work))
+        .unwrap_or_else(|_| Err(ParseError::damaged(format, "it cannot be interpreted")))
 }
 
 fn no_text(pages: Option<u32>) -> String {

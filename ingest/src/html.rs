@@ -38,20 +38,22 @@ pub fn parse(bytes: &[u8], limits: &Limits) -> Result<ParsedDocument, ParseError
     let furniture = Furniture::new(&measures, html.root_element().id(), main.is_some());
     Reader::new(&mut builder, &measures, &furniture).read(main.unwrap_or_else(|| html.root_element()));
     let title = first_text(&html, "title").or_else(|| builder.first_heading());
-    Ok(ParsedDocument {
-        media_type: MediaType::Html,
-        title,
-        page_count: None,
-        page_sizes: Vec::new(),
-        blocks: builder.finish(),
-        warnings: warning.into_iter().collect(),
-    })
+    Ok(ParsedDocument::flowing(MediaType::Html, title, builder.finish(), warning))
 }
 
 /// Appends the blocks of a piece of HTML inside a document of another format.
 pub(crate) fn read_fragment(text: &str, limits: &Limits, builder: &mut BlockBuilder) -> Result<(), ParseError> {
-    let html = Html::parse_fragment(text);
-    let measures = Measures::of(&html, limits)?;
+    read_whole(&Html::parse_fragment(text), limits, builder)
+}
+
+/// Appends the blocks of a page that is all content: a chapter of a book, a message.
+pub(crate) fn read_page(bytes: &[u8], limits: &Limits, builder: &mut BlockBuilder) -> Result<(), ParseError> {
+    let (text, _) = decode(&with_declared_encoding(bytes));
+    read_whole(&Html::parse_document(&text), limits, builder)
+}
+
+fn read_whole(html: &Html, limits: &Limits, builder: &mut BlockBuilder) -> Result<(), ParseError> {
+    let measures = Measures::of(html, limits)?;
     let furniture = Furniture::new(&measures, html.root_element().id(), true);
     Reader::new(builder, &measures, &furniture).read(html.root_element());
     Ok(())

@@ -8,20 +8,45 @@
 //! Start with [`worker`] for the path of a document, with [`parse::parse`] for what a file becomes. A
 //! document is hostile: parsers run in [`cell`], never in the service.
 
+pub mod archive;
 mod blocks;
 pub mod cell;
 pub mod chunk;
+pub mod code;
+pub mod delimited;
 pub mod detect;
 pub mod document;
 pub mod docx;
+mod dublin_core;
+pub mod email;
+mod enclosed;
+pub mod epub;
 pub mod error;
 pub mod html;
+pub mod jats;
+pub mod json;
 pub mod layout;
 pub mod limits;
+#[cfg(test)]
+mod made;
 pub mod markdown;
+mod media_type;
+mod message;
+pub mod opendocument;
+pub mod outlook;
+mod package;
 pub mod parse;
 pub mod pdf;
+pub mod plain_markup;
+pub mod pptx;
+pub mod rtf;
 mod sentence;
 pub mod structure;
+pub mod subtitles;
+mod tables;
 pub mod text;
+mod title;
+pub mod workbook;
 pub mod worker;
+mod xml;
+pub mod xml_file;

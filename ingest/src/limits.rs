@@ -14,6 +14,10 @@ pub struct Limits {
     pub max_nesting: u32,
     /// Bytes after decompression, over the whole file.
     pub max_expanded_bytes: u64,
+    /// Files in an archive, and attachments of a message, over all that lie inside one another.
+    pub max_entries: u64,
+    /// Rows of tables that are read from one file of data; those after them are left out with a warning.
+    pub max_rows: u64,
     /// Address space of the process that parses.
     pub max_memory_bytes: u64,
     pub max_cpu_seconds: u64,
@@ -27,6 +31,8 @@ impl Default for Limits {
             max_pages: 20_000,
             max_nesting: 64,
             max_expanded_bytes: 1 << 30,
+            max_entries: 10_000,
+            max_rows: 200_000,
             max_memory_bytes: 2 << 30,
             max_cpu_seconds: 120,
             max_wall_seconds: 300,

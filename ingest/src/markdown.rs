@@ -26,14 +26,7 @@ pub fn parse(bytes: &[u8], limits: &Limits) -> Result<ParsedDocument, ParseError
     }
     reader.flush(BlockKind::Paragraph);
     let title = reader.title.or_else(|| reader.builder.first_heading());
-    Ok(ParsedDocument {
-        media_type: MediaType::Markdown,
-        title,
-        page_count: None,
-        page_sizes: Vec::new(),
-        blocks: reader.builder.finish(),
-        warnings: warning.into_iter().collect(),
-    })
+    Ok(ParsedDocument::flowing(MediaType::Markdown, title, reader.builder.finish(), warning))
 }
 
 #[derive(Default)]

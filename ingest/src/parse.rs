@@ -1,28 +1,38 @@
 //! Any supported file → a [`ParsedDocument`].
 
+#[cfg(test)]
+mod tests;
+
 use crate::detect::detect;
 use crate::document::{MediaType, ParsedDocument, Warning};
-use crate::error::ParseError;
+use crate::enclosed::Enclosure;
+use crate::error::{ParseError, guarded};
 use crate::limits::Limits;
-use crate::{docx, html, markdown, pdf, text};
+use crate::{
+    archive, code, delimited, docx, email, epub, html, jats, json, markdown, opendocument, outlook, pdf, plain_markup,
+    pptx, rtf, subtitles, text, workbook, xml_file,
+};
 
 /// Parses a file in this process. Only the cell does that with files of others.
 pub fn parse(bytes: &[u8], file_name: Option<&str>, limits: &Limits) -> Result<ParsedDocument, ParseError> {
+    parse_enclosed(bytes, file_name, &mut Enclosure::outermost(limits))
+}
+
+/// Parses a file that may lie in another.
+pub(crate) fn parse_enclosed(
+    bytes: &[u8],
+    file_name: Option<&str>,
+    enclosure: &mut Enclosure<'_>,
+) -> Result<ParsedDocument, ParseError> {
     if bytes.is_empty() {
         return Err(ParseError::Empty);
     }
-    let length = bytes.len() as u64;
+    let (length, limits) = (bytes.len() as u64, enclosure.limits);
     if length > limits.max_bytes {
         return Err(ParseError::TooLarge { bytes: length, max_bytes: limits.max_bytes });
     }
     let media_type = detect(bytes, file_name)?;
-    let mut document = match media_type {
-        MediaType::Pdf => pdf::parse(bytes, limits)?,
-        MediaType::Docx => docx::parse(bytes, limits)?,
-        MediaType::Html => html::parse(bytes, limits)?,
-        MediaType::Markdown => markdown::parse(bytes, limits)?,
-        MediaType::Text => text::parse(bytes, file_name),
-    };
+    let mut document = guarded(media_type.as_str(), || read(media_type, bytes, enclosure))?;
     if document.blocks.is_empty() {
         return Err(ParseError::NoText { pages: document.page_count });
     }
@@ -34,22 +44,30 @@ pub fn parse(bytes: &[u8], file_name: Option<&str>, limits: &Limits) -> Result<P
     Ok(document)
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn files_without_content_are_told_apart() {
-        let limits = Limits { max_bytes: 10, ..Limits::default() };
-        assert_eq!(parse(b"", None, &limits), Err(ParseError::Empty));
-        assert_eq!(parse(b"  \n\t ", None, &limits).unwrap_err().code(), "no_text");
-        assert_eq!(parse(b"more than ten bytes", None, &limits).unwrap_err().code(), "too_large");
-    }
-
-    #[test]
-    fn a_misleading_name_is_a_warning() {
-        let document = parse(b"plain text", Some("Report.PDF"), &Limits::default()).unwrap();
-        assert_eq!(document.media_type, MediaType::Text);
-        assert_eq!(document.warnings[0].code, "name_says_pdf");
+fn read(media_type: MediaType, bytes: &[u8], enclosure: &mut Enclosure<'_>) -> Result<ParsedDocument, ParseError> {
+    let limits = enclosure.limits;
+    match media_type {
+        MediaType::Pdf => pdf::parse(bytes, limits),
+        MediaType::Docx => docx::parse(bytes, limits),
+        MediaType::Pptx => pptx::parse(bytes, limits),
+        MediaType::Xlsx | MediaType::Xls => workbook::parse(media_type, bytes, limits),
+        MediaType::Odt | MediaType::Ods | MediaType::Odp => opendocument::parse(media_type, bytes, limits),
+        MediaType::Rtf => rtf::parse(bytes, limits),
+        MediaType::Epub => epub::parse(bytes, limits),
+        MediaType::Html => html::parse(bytes, limits),
+        MediaType::Markdown => markdown::parse(bytes, limits),
+        MediaType::Csv | MediaType::Tsv => delimited::parse(media_type, bytes, limits),
+        MediaType::Json | MediaType::JsonLines => json::parse(media_type, bytes, limits),
+        MediaType::Xml => xml_file::parse(bytes, limits),
+        MediaType::Jats => jats::parse(bytes, limits),
+        MediaType::Email => email::parse(bytes, enclosure),
+        MediaType::Outlook => outlook::parse(bytes, enclosure),
+        MediaType::Zip => archive::parse(bytes, enclosure),
+        MediaType::Code => Ok(code::parse(bytes)),
+        MediaType::ReStructuredText | MediaType::AsciiDoc | MediaType::Org | MediaType::Latex => {
+            Ok(plain_markup::parse(media_type, bytes))
+        }
+        MediaType::Subtitles => Ok(subtitles::parse(bytes)),
+        MediaType::Text => Ok(text::parse(bytes)),
     }
 }

@@ -1,4 +1,4 @@
-//! Plain text in any encoding, CSV and source code.
+//! Plain text in any encoding.
 
 use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
 use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE};
@@ -9,14 +9,6 @@ use crate::document::{BlockKind, MediaType, ParsedDocument, Warning};
 
 /// A heading of plain text is short.
 const MAX_HEADING_CHARS: usize = 100;
-/// Lines of a table or of code in one block.
-const LINES_PER_BLOCK: usize = 40;
-
-const CODE: &[&str] = &[
-    "rs", "py", "js", "ts", "c", "h", "cpp", "hpp", "java", "go", "rb", "php", "sh", "sql", "json", "ndjson", "jsonl",
-    "yaml", "yml", "toml", "xml", "css", "svelte", "ini", "log",
-];
-
 /// Bytes as text: by their mark, as UTF-8 if they are, else as the likeliest older encoding. Says so when
 /// characters had to be replaced.
 pub fn decode(bytes: &[u8]) -> (String, Option<Warning>) {
@@ -45,28 +37,15 @@ pub fn decode(bytes: &[u8]) -> (String, Option<Warning>) {
 }
 
 /// Paragraphs are separated by empty lines.
-pub fn parse(bytes: &[u8], file_name: Option<&str>) -> ParsedDocument {
+pub fn parse(bytes: &[u8]) -> ParsedDocument {
     let (text, warning) = decode(bytes);
-    let extension =
-        file_name.and_then(|name| name.rsplit_once('.')).map(|(_, extension)| extension.to_ascii_lowercase());
     let mut builder = BlockBuilder::default();
-    match extension.as_deref() {
-        Some("csv") => table(&mut builder, &text, ','),
-        Some("tsv") => table(&mut builder, &text, '\t'),
-        Some(extension) if CODE.contains(&extension) => code(&mut builder, &text),
-        _ => prose(&mut builder, &text),
-    }
-    ParsedDocument {
-        media_type: MediaType::Text,
-        title: builder.first_heading(),
-        page_count: None,
-        page_sizes: Vec::new(),
-        blocks: builder.finish(),
-        warnings: warning.into_iter().collect(),
-    }
+    prose(&mut builder, &text);
+    ParsedDocument::flowing(MediaType::Text, builder.first_heading(), builder.finish(), warning)
 }
 
-fn prose(builder: &mut BlockBuilder, text: &str) {
+/// Appends the blocks of plain text, also of text inside a document of another format.
+pub(crate) fn prose(builder: &mut BlockBuilder, text: &str) {
     let text = text.replace("\r\n", "\n").replace(['\r', '\u{c}'], "\n");
     for paragraph in text.split("\n\n") {
         let mut lines: Vec<&str> = paragraph.lines().filter(|line| !line.trim().is_empty()).collect();
@@ -103,47 +82,12 @@ fn is_item(line: &str) -> bool {
     ["- ", "* ", "• ", "– "].iter().any(|mark| line.starts_with(mark))
 }
 
-fn code(builder: &mut BlockBuilder, text: &str) {
-    let lines: Vec<&str> = text.lines().collect();
-    for part in lines.chunks(LINES_PER_BLOCK) {
-        builder.push(BlockKind::Code, &part.join("\n"));
-    }
-}
-
-/// Rows of cells. Quoted cells may hold the separator and line ends (RFC 4180).
-fn table(builder: &mut BlockBuilder, text: &str, separator: char) {
-    let (mut rows, mut row, mut cell) = (Vec::new(), Vec::new(), String::new());
-    let mut quoted = false;
-    let mut characters = text.chars().peekable();
-    while let Some(character) = characters.next() {
-        match character {
-            '"' if quoted && characters.peek() == Some(&'"') => {
-                cell.push('"');
-                characters.next();
-            }
-            '"' => quoted = !quoted,
-            '\n' if !quoted => {
-                row.push(std::mem::take(&mut cell));
-                rows.push(std::mem::take(&mut row).join(" | "));
-            }
-            '\n' | '\r' => cell.push(' '),
-            character if character == separator && !quoted => row.push(std::mem::take(&mut cell)),
-            character => cell.push(character),
-        }
-    }
-    row.push(cell);
-    rows.push(row.join(" | "));
-    for part in rows.chunks(LINES_PER_BLOCK) {
-        builder.push(BlockKind::Table, &part.join("\n"));
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn blocks(text: &str, name: &str) -> Vec<(BlockKind, String)> {
-        parse(text.as_bytes(), Some(name)).blocks.into_iter().map(|block| (block.kind, block.text)).collect()
+    fn blocks(text: &str) -> Vec<(BlockKind, String)> {
+        parse(text.as_bytes()).blocks.into_iter().map(|block| (block.kind, block.text)).collect()
     }
 
     #[test]
@@ -155,13 +99,7 @@ mod tests {
             (BlockKind::ListItem, "- one"),
             (BlockKind::ListItem, "- two"),
         ];
-        assert_eq!(blocks(text, "a.txt"), expected.map(|(kind, text)| (kind, text.to_owned())));
-    }
-
-    #[test]
-    fn tables_keep_their_cells() {
-        let rows = blocks("name,note\n\"Keller, M.\",\"said \"\"no\"\"\ntwice\"\n", "a.csv");
-        assert_eq!(rows, [(BlockKind::Table, "name | note\nKeller, M. | said \"no\" twice".to_owned())]);
+        assert_eq!(blocks(text), expected.map(|(kind, text)| (kind, text.to_owned())));
     }
 
     #[test]

@@ -8,6 +8,7 @@ use super::styles::{Role, Styles, outline};
 use super::walk::{Visitor, attribute};
 use crate::blocks::BlockBuilder;
 use crate::document::BlockKind;
+use crate::tables::OpenTable;
 
 /// What the other parts say about the body.
 #[derive(Debug, Default)]
@@ -37,7 +38,7 @@ pub(super) struct Body<'a> {
 struct Frame {
     paragraph: Paragraph,
     /// Open tables, outermost first.
-    tables: Vec<Table>,
+    tables: Vec<OpenTable>,
     /// Notes of the open paragraph, or of the open table.
     notes: Vec<String>,
 }
@@ -48,13 +49,6 @@ struct Paragraph {
     style: Option<String>,
     outline: Option<BlockKind>,
     numbering: NumberingReference,
-}
-
-#[derive(Default)]
-struct Table {
-    rows: Vec<String>,
-    cells: Vec<String>,
-    cell: String,
 }
 
 impl<'a> Body<'a> {
@@ -96,8 +90,7 @@ impl<'a> Body<'a> {
             paragraph.text
         };
         if let Some(table) = self.frame.tables.last_mut() {
-            table.cell.push(' ');
-            table.cell.push_str(&text);
+            table.add(&text);
             return;
         }
         let role = paragraph.outline.map(Role::Block).or_else(|| style.and_then(|id| self.parts.styles.role(id)));
@@ -119,11 +112,10 @@ impl<'a> Body<'a> {
     fn end_table(&mut self) {
         let Some(table) = self.frame.tables.pop() else { return };
         if let Some(outer) = self.frame.tables.last_mut() {
-            outer.cell.push(' ');
-            outer.cell.push_str(&table.rows.join("; "));
+            outer.add(&table.in_cell());
             return;
         }
-        self.builder.push(BlockKind::Table, &table.rows.join("\n"));
+        self.builder.push(BlockKind::Table, &table.text());
         self.end_notes();
     }
 
@@ -145,7 +137,7 @@ impl Visitor for Body<'_> {
             "tab" | "ptab" => self.frame.paragraph.text.push('\t'),
             "br" | "cr" => self.frame.paragraph.text.push('\n'),
             "noBreakHyphen" => self.frame.paragraph.text.push('-'),
-            "tbl" => self.frame.tables.push(Table::default()),
+            "tbl" => self.frame.tables.push(OpenTable::default()),
             "txbxContent" => self.outer.push(std::mem::take(&mut self.frame)),
             "footnoteReference" => {
                 let note = attribute(element, "id").and_then(|id| self.parts.footnotes.take(&id));
@@ -165,14 +157,8 @@ impl Visitor for Body<'_> {
             ("pPr", _) => self.in_properties = false,
             ("p", _) => self.end_paragraph(),
             ("txbxContent", _) => self.frame = self.outer.pop().unwrap_or_default(),
-            ("tc", Some(table)) => {
-                let cell = std::mem::take(&mut table.cell);
-                table.cells.push(cell.split_whitespace().collect::<Vec<_>>().join(" "));
-            }
-            ("tr", Some(table)) => {
-                let row = std::mem::take(&mut table.cells).join(" | ");
-                table.rows.push(row);
-            }
+            ("tc", Some(table)) => table.end_cell(),
+            ("tr", Some(table)) => table.end_row(),
             ("tbl", Some(_)) => self.end_table(),
             _ => {}
         }

@@ -1,19 +1,10 @@
 //! Documents made here, part by part.
 
-use std::io::{Cursor, Write as _};
-
 use super::*;
+use crate::made::{zip as docx, zip_of};
+use crate::package::FREE_BYTES;
 
 const NAMESPACE: &str = "xmlns:w=\"http://schemas.openxmlformats.org/wordprocessingml/2006/main\" xmlns:mc=\"x\"";
-
-fn docx(parts: &[(&str, &str)]) -> Vec<u8> {
-    let mut archive = zip::ZipWriter::new(Cursor::new(Vec::new()));
-    for (name, text) in parts {
-        archive.start_file(*name, zip::write::SimpleFileOptions::default()).unwrap();
-        archive.write_all(text.as_bytes()).unwrap();
-    }
-    archive.finish().unwrap().into_inner()
-}
 
 fn body(inner: &str) -> String {
     format!("<?xml version=\"1.0\"?><w:document {NAMESPACE}><w:body>{inner}</w:body></w:document>")
@@ -168,14 +159,9 @@ fn the_body_may_lie_elsewhere_and_in_another_encoding() {
         "<Relationships><Relationship Type=\"http://x/officeDocument\" Target=\"/text/body.xml\"/></Relationships>";
     let document =
         body("<w:p><w:r><w:t>été</w:t></w:r></w:p>").encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>();
-    let mut archive = zip::ZipWriter::new(Cursor::new(Vec::new()));
-    for (name, bytes) in
-        [("_rels/.rels", relations.as_bytes()), ("text/body.xml", &[b"\xff\xfe".as_slice(), &document].concat())]
-    {
-        archive.start_file(name, zip::write::SimpleFileOptions::default()).unwrap();
-        archive.write_all(bytes).unwrap();
-    }
-    assert_eq!(blocks(&archive.finish().unwrap().into_inner()), [("paragraph", "été".to_owned())]);
+    let body = [b"\xff\xfe".as_slice(), &document].concat();
+    let made = zip_of(&[("_rels/.rels", relations.as_bytes()), ("text/body.xml", &body)]);
+    assert_eq!(blocks(&made), [("paragraph", "été".to_owned())]);
 }
 
 #[test]

@@ -1,94 +1,20 @@
-//! One pass over the XML of a part. Nothing recurses, and no entity is ever expanded but the five of XML.
+//! What of a part's XML counts in DOCX.
 
-use quick_xml::Reader;
-use quick_xml::events::{BytesStart, Event};
-
-use super::damaged;
 use crate::error::ParseError;
 use crate::limits::Limits;
+use crate::xml::{self, Dialect};
+pub(super) use crate::xml::{Visitor, attribute};
 
 /// Their content is not text of the document: deletions, field codes, and the older copy of a text box.
 const SKIPPED: &[&str] = &["del", "moveFrom", "instrText", "delText", "Fallback"];
-/// Elements may nest this many times deeper than `Limits::max_nesting`: a cell of a table is four deep.
-const ELEMENTS_PER_NESTING: usize = 4;
 
-/// What is told of the elements of a part, by local names.
-pub(super) trait Visitor {
-    fn start(&mut self, element: &BytesStart<'_>);
-    fn end(&mut self, name: &str);
-    fn text(&mut self, _text: &str) {}
-}
+const DOCX: Dialect = Dialect { format: "docx", skips: is_skipped };
 
-/// The value of an attribute, by its local name.
-pub(super) fn attribute(element: &BytesStart<'_>, name: &str) -> Option<String> {
-    let found = element.attributes().flatten().find(|attribute| attribute.key.local_name().as_ref() == name)?;
-    Some(found.value.into_owned())
-}
-
-pub(super) fn walk(xml: &str, limits: &Limits, visitor: &mut impl Visitor) -> Result<(), ParseError> {
-    let mut reader = Reader::from_str(xml);
-    let max_depth = limits.max_nesting as usize * ELEMENTS_PER_NESTING;
-    let (mut depth, mut skipped_at) = (0_usize, None);
-    loop {
-        match reader.read_event().map_err(damaged)? {
-            Event::Start(element) => {
-                depth += 1;
-                if depth > max_depth {
-                    return Err(ParseError::limit("nested elements", max_depth as u64));
-                }
-                if skipped_at.is_none() {
-                    if is_skipped(element.local_name().as_ref()) {
-                        skipped_at = Some(depth);
-                    } else {
-                        visitor.start(&element);
-                    }
-                }
-            }
-            Event::Empty(element) if skipped_at.is_none() => {
-                visitor.start(&element);
-                visitor.end(element.local_name().as_ref());
-            }
-            Event::End(element) => {
-                if skipped_at == Some(depth) {
-                    skipped_at = None;
-                } else if skipped_at.is_none() {
-                    visitor.end(element.local_name().as_ref());
-                }
-                depth = depth.saturating_sub(1);
-            }
-            Event::Text(text) if skipped_at.is_none() => visitor.text(&text),
-            Event::CData(text) if skipped_at.is_none() => visitor.text(&text),
-            Event::GeneralRef(reference) if skipped_at.is_none() => {
-                if let Some(character) = character(&reference) {
-                    visitor.text(character.encode_utf8(&mut [0; 4]));
-                }
-            }
-            Event::Eof => return Ok(()),
-            _ => {}
-        }
-    }
+pub(super) fn walk(part: &str, limits: &Limits, visitor: &mut impl Visitor) -> Result<(), ParseError> {
+    xml::walk(part, limits, &DOCX, visitor)
 }
 
 /// Also what a paragraph or a run was formatted like before a tracked change (`pPrChange` and its kin).
 fn is_skipped(name: &str) -> bool {
     SKIPPED.contains(&name) || name.ends_with("PrChange")
-}
-
-/// The five predefined entities and numbers; no others exist here.
-fn character(reference: &str) -> Option<char> {
-    match reference {
-        "amp" => Some('&'),
-        "lt" => Some('<'),
-        "gt" => Some('>'),
-        "quot" => Some('"'),
-        "apos" => Some('\''),
-        _ => {
-            let number = reference.strip_prefix('#')?;
-            let code = match number.strip_prefix(['x', 'X']) {
-                Some(hexadecimal) => u32::from_str_radix(hexadecimal, 16).ok()?,
-                None => number.parse().ok()?,
-            };
-            char::from_u32(code)
-        }
-    }
 }

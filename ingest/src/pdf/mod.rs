@@ -34,13 +34,11 @@ mod tests;
 mod title;
 mod words;
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
 use self::budget::Budget;
 use self::interpreter::{Interpreter, Shared};
 use self::lines::Region;
 use crate::document::{MediaType, ParsedDocument, Warning};
-use crate::error::ParseError;
+use crate::error::{ParseError, guarded};
 use crate::limits::Limits;
 
 /// Text is unreadable when fonts don't say what this share of its characters means.
@@ -49,8 +47,7 @@ const UNREADABLE_SHARE: f32 = 0.1;
 /// Parses a PDF file. Call it on a thread with a large stack, in a process that may die: the
 /// limits bound what the file can ask for, not what a fault in a parser of fonts can do.
 pub fn parse(bytes: &[u8], limits: &Limits) -> Result<ParsedDocument, ParseError> {
-    catch_unwind(AssertUnwindSafe(|| parse_unguarded(bytes, limits)))
-        .unwrap_or_else(|_| Err(ParseError::damaged("pdf", "it cannot be interpreted")))
+    guarded("pdf", || parse_unguarded(bytes, limits))
 }
 
 fn parse_unguarded(bytes: &[u8], limits: &Limits) -> Result<ParsedDocument, ParseError> {
@@ -103,6 +100,7 @@ fn parse_unguarded(bytes: &[u8], limits: &Limits) -> Result<ParsedDocument, Pars
     Ok(ParsedDocument {
         media_type: MediaType::Pdf,
         title,
+        metadata: title::metadata(document),
         page_count: Some(page_count),
         page_sizes: pages.iter().map(|page| page.size).collect(),
         blocks,

@@ -4,10 +4,11 @@ use lopdf::{Dictionary, Document};
 
 use super::budget::Budget;
 use super::lookup;
-use crate::document::{Block, BlockKind};
+use crate::document::{Block, BlockKind, Metadata};
+use crate::dublin_core::{doi, year};
 use crate::error::ParseError;
+use crate::title::sensible;
 
-const MAX_CHARS: usize = 300;
 /// Metadata beyond this is not searched for a title.
 const MAX_METADATA_BYTES: usize = 1 << 20;
 
@@ -25,6 +26,21 @@ fn from_info(document: &Document) -> Option<String> {
     let info: &Dictionary = lookup::dictionary(document, &document.trailer, b"Info")?;
     let title = lookup::value(document, info, b"Title")?.as_str().ok()?;
     sensible(&lookup::text(title))
+}
+
+/// What the file says about itself beside its title.
+pub(super) fn metadata(document: &Document) -> Metadata {
+    let mut metadata = Metadata::default();
+    let Some(info) = lookup::dictionary(document, &document.trailer, b"Info") else { return metadata };
+    let field = |key: &[u8]| Some(lookup::text(lookup::value(document, info, key)?.as_str().ok()?));
+    metadata.add_authors(&field(b"Author").unwrap_or_default());
+    metadata.year = field(b"CreationDate").and_then(|date| year(&date));
+    // Publishers write it into one of these.
+    let keys: [&[u8]; 4] = [b"doi", b"DOI", b"WPS-ARTICLEDOI", b"Subject"];
+    metadata.doi = keys.into_iter().filter_map(field).find_map(|text| doi(&text));
+    let language = document.catalog().ok().and_then(|catalog| lookup::value(document, catalog, b"Lang"));
+    metadata.language = language.and_then(|tag| tag.as_str().ok()).map(lookup::text).filter(|tag| !tag.is_empty());
+    metadata
 }
 
 /// `dc:title` of the XMP packet.
@@ -59,68 +75,9 @@ fn main_heading(blocks: &[Block]) -> Option<String> {
     sensible(&heading.text)
 }
 
-/// `None` for what programs write without being asked: file names, paths, `Untitled`.
-fn sensible(raw: &str) -> Option<String> {
-    let title: Vec<&str> =
-        raw.split(|c: char| c.is_whitespace() || c.is_control()).filter(|part| !part.is_empty()).collect();
-    let title = title.join(" ");
-    let lower = title.to_lowercase();
-    let is_path =
-        title.contains('\\') || title.starts_with('/') || lower.starts_with("file:") || lower.starts_with("http");
-    let extensions = [
-        ".doc", ".docx", ".pdf", ".tex", ".dvi", ".ps", ".xls", ".xlsx", ".ppt", ".pptx", ".odt", ".indd", ".qxd",
-        ".rtf", ".txt", ".html", ".htm", ".md", ".p65", ".fm",
-    ];
-    let is_file = extensions.iter().any(|extension| lower.ends_with(extension));
-    let is_default = lower.starts_with("microsoft word -")
-        || lower.starts_with("microsoft powerpoint -")
-        || lower.starts_with("untitled")
-        || matches!(
-            lower.as_str(),
-            "title"
-                | "document"
-                | "document1"
-                | "print"
-                | "none"
-                | "sans titre"
-                | "unbenannt"
-                | "powerpoint presentation"
-                | "présentation powerpoint"
-                | "slide 1"
-                | "unknown"
-        );
-    let letters = title.chars().filter(|c| c.is_alphabetic()).count();
-    let is_sensible = letters >= 3
-        && letters * 2 >= title.chars().filter(|c| !c.is_whitespace()).count()
-        && title.chars().count() <= MAX_CHARS
-        && !title.contains('\u{fffd}')
-        && !is_path
-        && !is_file
-        && !is_default;
-    is_sensible.then_some(title)
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{sensible, xmp_title};
-
-    #[test]
-    fn titles_that_say_nothing_are_refused() {
-        for title in [
-            "Microsoft Word - x.doc",
-            "C:\\a\\b",
-            "/home/a/b",
-            "report.pdf",
-            "untitled",
-            "",
-            "  ",
-            "12-34",
-            "Document1",
-        ] {
-            assert_eq!(sensible(title), None, "{title}");
-        }
-        assert_eq!(sensible("  A \n study ").as_deref(), Some("A study"));
-    }
+    use super::xmp_title;
 
     #[test]
     fn title_in_xmp() {

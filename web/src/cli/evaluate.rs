@@ -121,7 +121,7 @@ async fn add(store: &Store, encoder: &Encoder, document: &CorpusDocument) -> any
         let original = fs_err::read_to_string(store.blobs().path(&job.sha256))?;
         let (head, body) = original.split_once("\n\n").context("a document without text")?;
         let title = head.split_once('\n').map(|(_, title)| title).unwrap_or_default();
-        let mut parsed: ParsedDocument = text::parse(body.as_bytes(), None);
+        let mut parsed: ParsedDocument = text::parse(body.as_bytes());
         parsed.title = (!title.is_empty()).then(|| title.to_owned());
         let chunks = chunk(&parsed, encoder.max_tokens().min(MAX_CHUNK_TOKENS), encoder);
         let texts: Vec<String> = chunks.iter().map(|chunk| embedding_text(parsed.title.as_deref(), chunk)).collect();

@@ -7,8 +7,9 @@ export type Reason = { message: string; hint: string };
 
 const fr: Record<string, Reason> = {
   empty_file: { message: "Le fichier est vide.", hint: "Vérifiez qu'il a été copié en entier, puis ajoutez-le de nouveau." },
-  unsupported_format: { message: "Ce type de fichier ne peut pas être lu.", hint: "Convertissez-le en PDF, DOCX, HTML, Markdown ou texte, et ajoutez le résultat." },
+  unsupported_format: { message: "Ce type de fichier ne peut pas être lu.", hint: "Enregistrez-le en PDF, DOCX, XLSX, PPTX, OpenDocument, HTML ou texte, et ajoutez le résultat." },
   encrypted_pdf: { message: "Le PDF est protégé par un mot de passe.", hint: "Enregistrez une copie sans mot de passe et ajoutez-la." },
+  encrypted_file: { message: "Le fichier est protégé par un mot de passe.", hint: "Enregistrez une copie sans mot de passe et ajoutez-la." },
   damaged_file: { message: "Le fichier est endommagé.", hint: "Ouvrez-le dans son propre logiciel, enregistrez-le de nouveau et ajoutez cette copie." },
   no_text: { message: "Le fichier ne contient pas de texte : ses pages sont sans doute des images.", hint: "Passez-le à la reconnaissance de caractères (OCR) et ajoutez le résultat." },
   too_large: { message: "Le fichier est trop grand.", hint: "Divisez-le en fichiers plus petits." },
