@@ -1,5 +1,5 @@
 //! Products of 16-bit floats (bfloat16: the upper half of a 32-bit one) with sums in 32 bits, where the machine
-//! multiplies two of them per lane and instruction (AVX512_BF16): twice the products of 32-bit floats.
+//! multiplies two of them per lane and instruction (`AVX512_BF16`): twice the products of 32-bit floats.
 //!
 //! Rows and weights are rounded to the nearest; vectors keep a cosine above 0.9999 with those of 32 bits.
 
@@ -141,8 +141,8 @@ impl Factors<V4> for Pairs<'_> {
         }
         let mut sums = [start; ROWS];
         let mut lines = [&self.rows[row * self.steps..][..self.steps]; ROWS];
-        for index in 1..ROWS {
-            lines[index] = &self.rows[(row + index) * self.steps..][..self.steps];
+        for (index, line) in lines.iter_mut().enumerate() {
+            *line = &self.rows[(row + index) * self.steps..][..self.steps];
         }
         for (step, weights) in panel.iter().enumerate() {
             let mut pairs = [&lines[0][step]; ROWS];
@@ -188,6 +188,7 @@ impl Bf16 {
     /// Adds the products of each lane's two pairs.
     #[inline(always)]
     #[expect(unsafe_code, reason = "the one instruction that pulp does not wrap")]
+    #[expect(clippy::unused_self, reason = "the proof that the machine has the instruction")]
     fn dot(self, sums: __m512, a: __m512i, b: __m512i) -> __m512 {
         // SAFETY: `self` exists only where the machine has AVX512F and AVX512_BF16. Both types are a register, of
         // which every pattern of bits is valid.

@@ -33,6 +33,9 @@ pub(super) struct Scheduler<B: Backend> {
     prefixes: Prefixes<B>,
 }
 
+/// Of each text and of each scoring, in their order.
+type Wishes<Cache> = (Vec<Option<Wish>>, Vec<Option<Batch<Cache>>>);
+
 impl<B: Backend> Scheduler<B> {
     pub(super) fn new(model: Model<B>, options: GeneratorOptions, jobs: Receiver<(Job, Place)>) -> Self {
         Self {
@@ -228,7 +231,7 @@ impl<B: Backend> Scheduler<B> {
     }
 
     /// What is computed next, for each text: first a token for those who write, then what there is room for.
-    fn wishes(&self) -> (Vec<Option<Wish>>, Vec<Option<Batch<B::Cache>>>) {
+    fn wishes(&self) -> Wishes<B::Cache> {
         let mut wishes = self.writings.iter().map(|_| None).collect::<Vec<_>>();
         let writers = self.writings.iter().filter(|writing| !writing.reads()).count();
         let mut room = if writers > 0 { B::MIXED_ROWS.max(2 * writers) } else { B::READING_ROWS };

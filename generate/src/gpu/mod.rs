@@ -190,7 +190,7 @@ impl Backend for Llama {
 
     fn forward(&self, sequences: &mut [Sequence]) -> Result<Vec<f32>> {
         for sequence in sequences.iter_mut() {
-            let Some(copied) = sequence.cache.grow(sequence.tokens.len()) else {
+            let Ok(copied) = sequence.cache.grow(sequence.tokens.len()) else {
                 return Err(GenerateError::Inference { reason: "no page of the device's memory is free".to_owned() });
             };
             if let Some(copied) = copied {

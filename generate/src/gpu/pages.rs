@@ -44,6 +44,10 @@ pub(crate) struct Cache {
     tokens: usize,
 }
 
+/// All of them are taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct NoPage;
+
 /// A page whose numbers another one begins with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Copied {
@@ -60,25 +64,25 @@ impl Cache {
         self.pages.iter().map(|page| page.number)
     }
 
-    /// Pages for so many tokens more, the first of which may be a copy of one that others have too. None where
-    /// there are not enough; the text is as it was.
-    pub(super) fn grow(&mut self, tokens: usize) -> Option<Option<Copied>> {
+    /// Pages for so many tokens more, the first of which may be a copy of one that others have too. Where there are
+    /// not enough, the text is as it was.
+    pub(super) fn grow(&mut self, tokens: usize) -> Result<Option<Copied>, NoPage> {
         let needed = (self.tokens + tokens).div_ceil(PAGE_TOKENS);
         let mut fresh = Vec::new();
         for _ in self.pages.len()..needed {
-            fresh.push(self.pool.take()?);
+            fresh.push(self.pool.take().ok_or(NoPage)?);
         }
         let mut copied = None;
         if !self.tokens.is_multiple_of(PAGE_TOKENS)
             && let Some(last) = self.pages.get_mut(self.tokens / PAGE_TOKENS)
             && Arc::strong_count(last) > 1
         {
-            let own = self.pool.take()?;
+            let own = self.pool.take().ok_or(NoPage)?;
             copied = Some(Copied { from: last.number, to: own.number });
             *last = own;
         }
         self.pages.extend(fresh);
-        Some(copied)
+        Ok(copied)
     }
 
     /// The rows written to all layers are remembered.
@@ -115,17 +119,17 @@ mod tests {
     fn a_clone_shares_full_pages_and_copies_the_one_it_writes_to() {
         let pool = Pool::new(4);
         let mut first = Cache::new(&pool);
-        assert_eq!(first.grow(40), Some(None));
+        assert_eq!(first.grow(40), Ok(None));
         first.remember(40);
         let mut second = first.clone();
-        assert_eq!(second.grow(1), Some(Some(Copied { from: 1, to: 2 })));
+        assert_eq!(second.grow(1), Ok(Some(Copied { from: 1, to: 2 })));
         second.remember(1);
         assert_eq!((numbers(&first), numbers(&second)), (vec![0, 1], vec![0, 2]));
         // Nobody else has the pages any more.
         drop(first);
-        assert_eq!(second.grow(1), Some(None));
-        assert_eq!(second.grow(32), Some(None));
-        assert_eq!(second.grow(96), None);
+        assert_eq!(second.grow(1), Ok(None));
+        assert_eq!(second.grow(32), Ok(None));
+        assert_eq!(second.grow(96), Err(NoPage));
         assert_eq!((second.tokens(), numbers(&second).len()), (41, 3));
         second.truncate(32);
         assert_eq!(numbers(&second), [0]);
