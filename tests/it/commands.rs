@@ -91,6 +91,16 @@ fn parse_shows_blocks_without_keeping_anything() {
     assert_eq!(kinds, ["heading", "list_item"]);
     assert_eq!(parsed["blocks"][1]["locator"]["heading_path"][0], "Storks");
     assert_eq!(parsed["warnings"], serde_json::json!([]));
+    let article = folder.path().join("storks.xml");
+    let text = "<article><front><article-meta><article-id pub-id-type=\"doi\">10.1234/storks.7</article-id><title-group>\
+        <article-title>Storks</article-title></title-group><contrib-group><contrib contrib-type=\"author\"><name>\
+        <surname>Adler</surname><given-names>Ida</given-names></name></contrib></contrib-group><pub-date>\
+        <year>2020</year></pub-date></article-meta></front><body><p>They return in March.</p></body></article>";
+    std::fs::write(&article, text).unwrap();
+    let parsed = one(&service.command(&["parse", article.to_str().unwrap(), "--json"]));
+    let metadata = &parsed["metadata"];
+    assert_eq!((&parsed["title"], &metadata["doi"]), (&"Storks".into(), &"10.1234/storks.7".into()), "{parsed}");
+    assert!(metadata["authors"][0].as_str().unwrap().contains("Adler") && metadata["year"] == 2020, "{metadata}");
     let missing = service.command(&["parse", "/nowhere/at/all.pdf"]);
     assert!(!missing.status.success());
     assert!(String::from_utf8_lossy(&missing.stderr).contains("/nowhere/at/all.pdf"));

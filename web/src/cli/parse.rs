@@ -56,6 +56,7 @@ fn described(document: &ParsedDocument) -> Value {
         .collect();
     json!({
         "title": document.title,
+        "metadata": document.metadata,
         "media_type": document.media_type.as_str(),
         "pages": document.page_count,
         "blocks": blocks,
