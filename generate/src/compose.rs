@@ -6,7 +6,7 @@ use terroir_embed::{Encoder, Input, Priority};
 use crate::answer::Writing;
 use crate::constraint::Constraint;
 use crate::engine::{CompleteRequest, Piece};
-use crate::error::Result;
+use crate::error::{GenerateError, Result};
 use crate::select::{Candidate, Ranking, dot};
 use crate::words::{content_words, numbers};
 use crate::{AnswerRequest, Format, Generator, prompt, sentence};
@@ -24,24 +24,12 @@ pub(crate) async fn write(
     ranking: &Ranking,
     writing: &mut Writing,
 ) -> Result<()> {
-    let room = request.sampling.max_tokens.min(generator.context_tokens() / 2);
-    // The template adds some tokens of its own around the messages.
-    let budget = generator.context_tokens().saturating_sub(room + 64);
-    let tokens = generator.tokens();
-    let messages = prompt::messages(&request.question, &request.passages, tokens, budget);
-    let prompt = tokens.encode(&generator.template().render(&messages, None)?, true)?;
-    writing.usage.prompt_tokens += prompt.len();
-    let sampling = request.sampling.clone();
-    // What the model puts between quotation marks, the passages say.
-    let quotable = request.passages.iter().map(|passage| passage.text.clone()).collect();
-    let constraint = Constraint::new(&generator.vocabulary()?, &Format::Quotes(quotable))?;
-    let mut pieces = generator.complete(CompleteRequest {
-        prompt,
-        sampling,
-        voice: request.voice.clone(),
-        owner: request.owner.clone(),
-        constraint,
-    })?;
+    let (preparing, asked) = (generator.clone(), request.clone());
+    // Milliseconds: too long for an async thread.
+    let prepared = tokio::task::spawn_blocking(move || prepare(&preparing, asked)).await;
+    let prepared = prepared.map_err(|error| GenerateError::Crashed { reason: error.to_string() })??;
+    writing.usage.prompt_tokens += prepared.prompt.len();
+    let mut pieces = generator.complete(prepared)?;
     let mut pending = String::new();
     while let Some(piece) = pieces.recv().await {
         match piece? {
@@ -55,6 +43,19 @@ pub(crate) async fn write(
         }
     }
     state(encoder, request, ranking, writing, &pending).await
+}
+
+fn prepare(generator: &Generator, request: AnswerRequest) -> Result<CompleteRequest> {
+    let room = request.sampling.max_tokens.min(generator.context_tokens() / 2);
+    // The template adds some tokens of its own around the messages.
+    let budget = generator.context_tokens().saturating_sub(room + 64);
+    let tokens = generator.tokens();
+    let messages = prompt::messages(&request.question, &request.passages, tokens, budget);
+    let prompt = tokens.encode(&generator.template().render(&messages, None)?, true)?;
+    // What the model puts between quotation marks, the passages say.
+    let quotable = request.passages.into_iter().map(|passage| passage.text).collect();
+    let constraint = Constraint::new(&generator.vocabulary()?, &Format::Quotes(quotable))?;
+    Ok(CompleteRequest { prompt, sampling: request.sampling, voice: request.voice, owner: request.owner, constraint })
 }
 
 /// Takes the first sentence off `text` once another one has begun after it.

@@ -3,6 +3,7 @@
 use unicode_normalization::UnicodeNormalization as _;
 
 use crate::document::{Block, BlockKind};
+use crate::text::one_line;
 
 #[derive(Debug, Default)]
 pub(crate) struct BlockBuilder {
@@ -73,9 +74,9 @@ fn normalised(text: &str, kind: BlockKind) -> String {
         BlockKind::Code => visible.collect::<String>().trim_matches('\n').trim_end().to_owned(),
         BlockKind::Table => {
             let text: String = visible.collect();
-            let rows = text.lines().map(|row| row.split_whitespace().collect::<Vec<_>>().join(" "));
+            let rows = text.lines().map(one_line);
             rows.filter(|row| row.chars().any(char::is_alphanumeric)).collect::<Vec<_>>().join("\n")
         }
-        _ => visible.collect::<String>().split_whitespace().collect::<Vec<_>>().join(" "),
+        _ => one_line(&visible.collect::<String>()),
     }
 }

@@ -6,6 +6,7 @@ use quick_xml::events::BytesStart;
 use crate::document::Metadata;
 use crate::error::ParseError;
 use crate::limits::Limits;
+use crate::text::one_line;
 use crate::title::sensible;
 use crate::xml::{Dialect, Visitor, walk};
 
@@ -56,7 +57,7 @@ impl Visitor for Properties {
 
     fn end(&mut self, _name: &str) {
         let Some((field, text)) = self.open.take() else { return };
-        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let text = one_line(&text);
         if text.is_empty() {
             return;
         }

@@ -22,7 +22,7 @@ use crate::blocks::BlockBuilder;
 use crate::document::{MediaType, ParsedDocument};
 use crate::error::ParseError;
 use crate::limits::Limits;
-use crate::text::decode;
+use crate::text::{decode, one_line};
 
 /// The declaration of the encoding stands near the beginning (HTML, 13.2.3.2, says within 1024 bytes).
 const PRESCAN_BYTES: usize = 2 << 10;
@@ -81,7 +81,7 @@ fn selector(css: &str) -> Selector {
 
 fn first_text(html: &Html, css: &str) -> Option<String> {
     let text: String = html.select(&selector(css)).next()?.text().collect();
-    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let text = one_line(&text);
     (!text.is_empty()).then_some(text)
 }
 

@@ -6,6 +6,7 @@ use crate::blocks::BlockBuilder;
 use crate::document::{BlockKind, MediaType, Metadata, ParsedDocument, Warning};
 use crate::dublin_core::year;
 use crate::enclosed::Enclosure;
+use crate::text::one_line;
 use crate::{html, rtf, text};
 
 /// A body in HTML says less than this share of what the same body in plain text says: it is a picture of it.
@@ -49,7 +50,7 @@ impl Message<'_> {
         for attachment in &self.attachments {
             enclosure.read(2, &attachment.name, &attachment.bytes, &mut builder, &mut warnings);
         }
-        let subject = self.subject.split_whitespace().collect::<Vec<_>>().join(" ");
+        let subject = one_line(&self.subject);
         let mut metadata = Metadata { year: self.date.as_deref().and_then(year), ..Metadata::default() };
         self.from.iter().for_each(|name| metadata.add_authors(name));
         let title = (!subject.is_empty()).then_some(subject);

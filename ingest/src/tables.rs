@@ -2,6 +2,7 @@
 
 use crate::blocks::BlockBuilder;
 use crate::document::BlockKind;
+use crate::text::one_line;
 
 /// Between cells of a row.
 pub(crate) const CELL_SEPARATOR: &str = " | ";
@@ -27,7 +28,7 @@ impl OpenTable {
 
     pub(crate) fn end_cell(&mut self) {
         let cell = std::mem::take(&mut self.cell);
-        self.cells.push(cell.split_whitespace().collect::<Vec<_>>().join(" "));
+        self.cells.push(one_line(&cell));
     }
 
     pub(crate) fn end_row(&mut self) {
@@ -104,11 +105,6 @@ impl Drop for RowWriter<'_> {
     fn drop(&mut self) {
         self.end_part();
     }
-}
-
-/// White space inside a cell means nothing, and a line end would end the row.
-fn one_line(cell: &str) -> String {
-    cell.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// A row of names: several cells, hardly a number among them.

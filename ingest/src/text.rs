@@ -82,6 +82,11 @@ fn is_item(line: &str) -> bool {
     ["- ", "* ", "• ", "– "].iter().any(|mark| line.starts_with(mark))
 }
 
+/// Each run of white space, line ends among it, as one space; none at the ends.
+pub(crate) fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -6,7 +6,7 @@ use crate::blocks::BlockBuilder;
 use crate::document::{BlockKind, MediaType, ParsedDocument};
 use crate::error::ParseError;
 use crate::limits::Limits;
-use crate::text::decode;
+use crate::text::{decode, one_line};
 use crate::xml::{Dialect, Visitor, walk};
 
 /// A longer text explains itself; a shorter one needs the name of its element.
@@ -52,7 +52,7 @@ struct Element {
 impl Reader<'_> {
     /// An element that holds no others, or others inside a text.
     fn end_text(&mut self, element: &Element) {
-        let text = element.text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let text = one_line(&element.text);
         let name = element.name.as_str();
         let lower = name.to_ascii_lowercase();
         let is_heading = HEADINGS.iter().any(|heading| lower.ends_with(heading));

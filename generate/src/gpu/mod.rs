@@ -49,6 +49,7 @@ const STEP_BYTES: usize = 3 << 30;
 
 pub(crate) struct Llama {
     shape: Shape,
+    heads: Heads,
     device: Device,
     embedding: Tensor,
     layers: Vec<Layer>,
@@ -119,6 +120,7 @@ impl Llama {
             pool: Pool::new(pages),
             device: device.clone(),
             layers,
+            heads,
             shape,
             compute,
             pages,
@@ -197,7 +199,7 @@ impl Backend for Llama {
                 self.copy(copied)?;
             }
         }
-        let heads = Heads { queries: self.shape.heads, keys: self.shape.key_heads, size: self.shape.head_size };
+        let heads = self.heads;
         let step = Step::new(sequences, heads, self.multiple, &self.device)?;
         if step.places.longest > self.turns.dim(0)? {
             return Err(GenerateError::Inference { reason: "a text is longer than its context".to_owned() });

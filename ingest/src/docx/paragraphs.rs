@@ -9,6 +9,7 @@ use super::walk::{Visitor, attribute};
 use crate::blocks::BlockBuilder;
 use crate::document::BlockKind;
 use crate::tables::OpenTable;
+use crate::text::one_line;
 
 /// What the other parts say about the body.
 #[derive(Debug, Default)]
@@ -97,7 +98,7 @@ impl<'a> Body<'a> {
         let kind = match role {
             Some(Role::Contents) => return,
             Some(Role::Title) => {
-                self.title.get_or_insert_with(|| text.split_whitespace().collect::<Vec<_>>().join(" "));
+                self.title.get_or_insert_with(|| one_line(&text));
                 BlockKind::Heading { level: 1 }
             }
             Some(Role::Block(kind)) if kind != BlockKind::Paragraph => kind,

@@ -7,6 +7,7 @@ use super::furniture::Furniture;
 use super::measure::Measures;
 use crate::blocks::BlockBuilder;
 use crate::document::BlockKind;
+use crate::text::one_line;
 
 /// Elements that begin and end a block.
 const BLOCK: &[&str] = &[
@@ -187,7 +188,7 @@ impl<'a> Reader<'a> {
             ("table", _) => return self.close_table(),
             ("td" | "th", Some(_)) => {
                 let cell = std::mem::take(&mut self.text);
-                let cell = cell.split_whitespace().collect::<Vec<_>>().join(" ");
+                let cell = one_line(&cell);
                 return self.table().into_iter().for_each(|table| table.cells.push(cell.clone()));
             }
             ("tr", Some(table)) => {

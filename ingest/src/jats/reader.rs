@@ -6,6 +6,7 @@ use crate::blocks::BlockBuilder;
 use crate::document::{BlockKind, Metadata};
 use crate::dublin_core::{doi, year};
 use crate::tables::OpenTable;
+use crate::text::one_line;
 use crate::xml::{Visitor, attribute};
 
 /// Parts of a reference between which a comma stands; parts of a name follow one another.
@@ -85,7 +86,7 @@ impl<'a> Reader<'a> {
     }
 
     fn take(&mut self) -> String {
-        std::mem::take(&mut self.text).split_whitespace().collect::<Vec<_>>().join(" ")
+        one_line(&std::mem::take(&mut self.text))
     }
 
     /// What the open elements make of a piece of text.

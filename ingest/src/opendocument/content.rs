@@ -8,6 +8,7 @@ use crate::blocks::BlockBuilder;
 use crate::document::{BlockKind, MediaType};
 use crate::limits::Limits;
 use crate::tables::{OpenTable, RowWriter};
+use crate::text::one_line;
 use crate::xml::{Visitor, attribute};
 
 /// Spaces that one element stands for.
@@ -120,7 +121,7 @@ impl<'a> Content<'a> {
         let kind = match (paragraph.level, role) {
             (Some(level), _) => BlockKind::Heading { level },
             (None, Some(Role::Title)) => {
-                let title = text.split_whitespace().collect::<Vec<_>>().join(" ");
+                let title = one_line(&text);
                 if !title.is_empty() {
                     self.title.get_or_insert(title);
                 }

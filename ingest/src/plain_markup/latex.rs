@@ -3,6 +3,7 @@
 use super::Page;
 use crate::document::BlockKind;
 use crate::tables::CELL_SEPARATOR;
+use crate::text::one_line;
 
 /// Longest argument of a command; braces that close later are read as text.
 const MAX_ARGUMENT_BYTES: usize = 4_000;
@@ -76,7 +77,7 @@ pub(super) fn read(text: &str, page: &mut Page) {
     let title = preamble.split_once("\\title").or_else(|| body.split_once("\\title"));
     if let Some((title, _)) = title.and_then(|(_, rest)| argument(rest)) {
         page.heading(1, &printed(title));
-        page.title = Some(printed(title).split_whitespace().collect::<Vec<_>>().join(" "));
+        page.title = Some(one_line(&printed(title)));
     }
     let body = body.split_once("\\end{document}").map_or(body, |(body, _)| body);
     let mut rest = body;
@@ -188,7 +189,7 @@ fn table(page: &mut Page, source: &str) {
     let source = source.replace("\\&", "\u{0}");
     let rows = source.split("\\\\").map(|row| {
         let cells = row.split('&').map(|cell| printed(&cell.replace('\u{0}', "\\&")));
-        let cells: Vec<String> = cells.map(|cell| cell.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+        let cells: Vec<String> = cells.map(|cell| one_line(&cell)).collect();
         cells.join(CELL_SEPARATOR)
     });
     let rows: Vec<String> = rows.collect();
