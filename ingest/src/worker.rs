@@ -1,16 +1,19 @@
 //! The ingestion worker. [`index_document`] is the path of a document, step by step.
 
+mod checkpoint;
 mod failure;
 mod lease;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use terroir_embed::{EmbedError, Encoder, Input, Priority};
-use terroir_store::{Job, NewChunk, NewRevision, Stage, Store, StoreError};
+use terroir_store::{Bibliography, Job, NewChunk, NewRevision, Stage, Store, StoreError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinHandle;
+use uuid::Uuid;
 
+use self::checkpoint::EmbeddedChunks;
 use self::failure::Failure;
 use self::lease::Lease;
 use crate::cell::Cell;
@@ -29,6 +32,9 @@ const BUSY_PAUSE: Duration = Duration::from_millis(100);
 /// Documents that may wait for the indexes while others are read: they share a commit, which takes as long for one
 /// as for many.
 const COMMITTING: usize = 32;
+/// Files of at most this length may be read beside those that have the turns, one at a time: a person with a small file
+/// does not wait for hundreds of pages of others.
+const EXPRESS_BYTES: u64 = 256 << 10;
 /// Tries of a job whose failure may pass.
 const MAX_ATTEMPTS: u32 = 4;
 
@@ -53,6 +59,8 @@ struct Bench {
     cell: Arc<Cell>,
     /// Documents that may be read and embedded at the same time.
     reading: Arc<Semaphore>,
+    /// Small ones beside them.
+    express: Arc<Semaphore>,
     name: String,
 }
 
@@ -61,8 +69,10 @@ impl Worker {
     pub fn start(store: Store, encoder: Encoder, cell: Cell, options: &WorkerOptions) -> Self {
         let (stop, stopping) = watch::channel(false);
         let concurrency = options.concurrency.max(1);
-        let reading = Arc::new(Semaphore::new(concurrency));
-        let bench = Bench { store, encoder, cell: Arc::new(cell), reading, name: format!("{}", std::process::id()) };
+        let (reading, express) = (Arc::new(Semaphore::new(concurrency)), Arc::new(Semaphore::new(1)));
+        // Not the process's number: two machines may have the same.
+        let name = Uuid::new_v4().simple().to_string();
+        let bench = Bench { store, encoder, cell: Arc::new(cell), reading, express, name };
         let tasks = (0..concurrency + COMMITTING).map(|number| {
             let mut bench = bench.clone();
             bench.name = format!("{}-{number}", bench.name);
@@ -86,8 +96,8 @@ impl Worker {
 async fn work(bench: Bench, mut stopping: watch::Receiver<bool>) {
     while !*stopping.borrow() {
         // Before a job is claimed: what waits for its turn waits in the queue, where others may go first.
-        let Ok(turn) = Arc::clone(&bench.reading).acquire_owned().await else { return };
-        let claimed = bench.store.claim_job(&bench.name, LEASE).await;
+        let Some((turn, max_bytes)) = next_turn(&bench).await else { return };
+        let claimed = bench.store.claim_job(&bench.name, LEASE, max_bytes).await;
         let job = match claimed {
             Ok(Some(job)) => job,
             Ok(None) => {
@@ -104,11 +114,20 @@ async fn work(bench: Bench, mut stopping: watch::Receiver<bool>) {
             () = run(&bench, &job, turn) => {}
             () = stopped(&mut stopping) => {
                 // The step under way may be repeated: the job goes back as it was.
-                if let Err(error) = bench.store.retry_job(&job, Duration::ZERO).await {
+                if let Err(error) = bench.store.release_job(&job).await {
                     tracing::debug!(%error, job.id, "the job was not given back; its lease will end");
                 }
             }
         }
+    }
+}
+
+/// A turn to read, and the longest file that it is for.
+async fn next_turn(bench: &Bench) -> Option<(OwnedSemaphorePermit, Option<u64>)> {
+    tokio::select! {
+        biased;
+        turn = Arc::clone(&bench.reading).acquire_owned() => Some((turn.ok()?, None)),
+        turn = Arc::clone(&bench.express).acquire_owned() => Some((turn.ok()?, Some(EXPRESS_BYTES))),
     }
 }
 
@@ -131,9 +150,11 @@ async fn run(bench: &Bench, job: &Job, turn: OwnedSemaphorePermit) {
         async move { index_document(&bench, &job, turn).await }
     });
     let aborted = AbortOnDrop(task.abort_handle());
-    let result = task.await.unwrap_or_else(|error| Err(Failure::panicked(&error)));
+    let result = tokio::select! {
+        result = task => result.unwrap_or_else(|error| Err(Failure::panicked(&error))),
+        () = lease.lost() => Err(StoreError::JobLost.into()),
+    };
     drop(aborted);
-    drop(lease);
     let Err(failure) = result else { return };
     if let Failure::Store(StoreError::JobLost) = failure {
         tracing::debug!(job.id, "nobody wants this job's result any more");
@@ -160,14 +181,10 @@ impl Drop for AbortOnDrop {
 }
 
 /// The path of a document: bytes → blocks → chunks → vectors → stored, found, current. Every step may be
-/// repeated, and a search finds the older revision until the last one is done. The turn to read ends before it is
-/// stored.
+/// repeated, and a search finds the older revision until the last one is done. What took long is kept on the way, for
+/// a worker that has to take it up again. The turn to read ends before it is stored.
 async fn index_document(bench: &Bench, job: &Job, turn: OwnedSemaphorePermit) -> Result<(), Failure> {
-    bench.store.set_stage(job, Stage::Parsing, None).await?;
-    let path = bench.store.blobs().path(&job.sha256);
-    let bytes =
-        tokio::task::spawn_blocking(move || fs_err::read(path)).await.map_err(|error| Failure::panicked(&error))??;
-    let document = bench.cell.parse(bytes, Some(&job.file_name)).await?;
+    let document = parsed(bench, job).await?;
 
     bench.store.set_stage(job, Stage::Chunking, None).await?;
     let (document, chunks) = chunked(document, bench.encoder.clone()).await?;
@@ -181,6 +198,19 @@ async fn index_document(bench: &Bench, job: &Job, turn: OwnedSemaphorePermit) ->
     drop(turn);
     bench.store.write_revision(job, &revision).await?;
     Ok(())
+}
+
+async fn parsed(bench: &Bench, job: &Job) -> Result<ParsedDocument, Failure> {
+    bench.store.set_stage(job, Stage::Parsing, None).await?;
+    if let Some(document) = checkpoint::parsed(&bench.store, job).await? {
+        return Ok(document);
+    }
+    let began = Instant::now();
+    let path = bench.store.blobs().path(&job.sha256);
+    let bytes =
+        tokio::task::spawn_blocking(move || fs_err::read(path)).await.map_err(|error| Failure::panicked(&error))??;
+    let document = bench.cell.parse(bytes, Some(&job.file_name)).await?;
+    checkpoint::keep_parsed(&bench.store, job, document, began.elapsed()).await
 }
 
 async fn chunked(document: ParsedDocument, encoder: Encoder) -> Result<(ParsedDocument, Vec<Chunk>), Failure> {
@@ -199,20 +229,23 @@ async fn embed(
     chunks: &[Chunk],
 ) -> Result<Vec<Vec<f32>>, Failure> {
     let total = chunks.len() as u64;
-    let mut vectors = Vec::with_capacity(chunks.len());
-    for part in chunks.chunks(CHUNKS_PER_BATCH) {
-        bench.store.set_stage(job, Stage::Embedding, Some((vectors.len() as u64, total))).await?;
+    let mut embedded = EmbeddedChunks::resume(&bench.store, job, chunks).await?;
+    while embedded.vectors.len() < chunks.len() {
+        let done = embedded.vectors.len();
+        bench.store.set_stage(job, Stage::Embedding, Some((done as u64, total))).await?;
+        let part = &chunks[done..chunks.len().min(done + CHUNKS_PER_BATCH)];
         let texts: Vec<String> = part.iter().map(|chunk| embedding_text(document.title.as_deref(), chunk)).collect();
-        loop {
+        let vectors = loop {
             match bench.encoder.encode(texts.clone(), Input::Passage, Priority::Bulk).await {
-                Ok(encoded) => break vectors.extend(encoded),
+                Ok(encoded) => break encoded,
                 // People who ask come first; bulk work waits.
                 Err(EmbedError::Busy) => tokio::time::sleep(BUSY_PAUSE).await,
                 Err(error) => return Err(error.into()),
             }
-        }
+        };
+        embedded.add(&bench.store, job, vectors).await?;
     }
-    Ok(vectors)
+    Ok(embedded.vectors)
 }
 
 /// What is embedded for a chunk: what it is part of, then its text. What is longer than the model reads is
@@ -250,6 +283,11 @@ pub fn new_revision(document: &ParsedDocument, chunks: Vec<Chunk>, vectors: Vec<
         structure: Structure::of(document).to_bytes(),
         media_type: document.media_type.as_str().to_owned(),
         title: document.title.clone(),
+        bibliography: Bibliography {
+            authors: document.metadata.authors.clone(),
+            year: document.metadata.year,
+            doi: document.metadata.doi.clone(),
+        },
         page_count: document.page_count,
         warnings: serde_json::to_string(&document.warnings).unwrap_or_else(|_| "[]".into()),
     }

@@ -12,6 +12,8 @@ pub struct NewDocument {
     pub collection: String,
     /// Where it comes from: the same address in the same collection is the same document.
     pub source_uri: String,
+    /// Id of the source that it comes from; nothing for uploads. Sources take turns.
+    pub source: Option<String>,
     pub file_name: String,
     pub sha256: String,
     pub bytes: u64,
@@ -39,10 +41,12 @@ pub enum Status {
     Processing,
     Ready,
     Failed,
+    /// Called off by a person before it could be found.
+    Cancelled,
 }
 
 impl Status {
-    pub const ALL: [Self; 4] = [Self::Queued, Self::Processing, Self::Ready, Self::Failed];
+    pub const ALL: [Self; 5] = [Self::Queued, Self::Processing, Self::Ready, Self::Failed, Self::Cancelled];
 
     pub fn as_str(self) -> &'static str {
         match self {
@@ -50,6 +54,7 @@ impl Status {
             Self::Processing => "processing",
             Self::Ready => "ready",
             Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
         }
     }
 
@@ -78,14 +83,27 @@ impl Stage {
     }
 }
 
+/// Who wrote a document and when, as it says itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Bibliography {
+    /// In order.
+    pub authors: Vec<String>,
+    pub year: Option<i32>,
+    /// Without `https://doi.org/`.
+    pub doi: Option<String>,
+}
+
 #[derive(Debug, Clone)]
 pub struct Document {
     pub id: DocumentId,
     /// Name of its collection.
     pub collection: String,
     pub source_uri: String,
+    /// Id of the source that it comes from; nothing for uploads.
+    pub source: Option<String>,
     pub file_name: String,
     pub title: Option<String>,
+    pub bibliography: Bibliography,
     pub media_type: Option<String>,
     pub bytes: u64,
     /// Of the newest bytes that were added.
@@ -132,6 +150,7 @@ pub struct Counts {
     /// Queued ones included.
     pub processing: u64,
     pub failed: u64,
+    pub cancelled: u64,
     pub chunks: u64,
 }
 

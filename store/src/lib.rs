@@ -6,7 +6,8 @@
 //! query ─ search ─▶ lexical ‖ dense ─ mix ─ last check against SQL ─▶ hits
 //! ```
 //!
-//! Start with [`Store`]; the path of a revision is in `revise.rs`, that of a query in `search`. Nothing
+//! Start with [`Store`]; the path of a revision is in `revise.rs`, the queue of work in `queue.rs`, that of a query in
+//! `search`. Nothing
 //! here knows a model: vectors come and go as `&[f32]`.
 
 mod blobs;
@@ -21,6 +22,7 @@ mod job;
 mod language;
 mod lexical;
 mod lock;
+mod queue;
 mod revise;
 mod search;
 mod sql;
@@ -28,11 +30,13 @@ mod store;
 
 pub use blobs::{Blob, Blobs};
 pub use doctor::{Difference, DoctorReport};
-pub use document::{Counts, Document, DocumentFilter, Enqueued, NewDocument, Page, Removed, Stage, Status};
+pub use document::{
+    Bibliography, Counts, Document, DocumentFilter, Enqueued, NewDocument, Page, Removed, Stage, Status,
+};
 pub use error::StoreError;
 pub use ids::{ChunkId, CollectionId, DocumentId, RevisionId};
 pub use index_set::Reindexed;
-pub use job::{ErrorRecord, Job};
+pub use job::{ErrorRecord, Job, JobState, Queue};
 pub use language::{Language, detect};
 pub use revise::{NewChunk, NewRevision, Revision};
 pub use search::{Hit, Mode, Scope, SearchRequest, SearchResponse};

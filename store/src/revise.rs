@@ -2,12 +2,11 @@
 //! then does the old one go. Every step may be repeated: a worker that died is followed by another.
 
 use crate::Result;
-use crate::document::Stage;
+use crate::document::Bibliography;
 use crate::ids::{DocumentId, RevisionId};
-use crate::job::{ErrorRecord, Job};
+use crate::job::{Job, JobState};
 use crate::language::Language;
 use crate::sql::changes::ChangeKind;
-use crate::sql::now_ms;
 use crate::store::Store;
 
 /// A parsed, chunked and embedded content of a document.
@@ -18,6 +17,7 @@ pub struct NewRevision {
     pub structure: Vec<u8>,
     pub media_type: String,
     pub title: Option<String>,
+    pub bibliography: Bibliography,
     pub page_count: Option<u32>,
     /// JSON array.
     pub warnings: String,
@@ -86,7 +86,7 @@ impl Store {
         }
         let language = main_language(&new.chunks);
         self.database.make_current(&mut transaction, revision, job, new, language).await?;
-        self.database.end_job(&mut transaction, job, "done", 0).await?;
+        self.database.end_job(&mut transaction, job, JobState::Done).await?;
         transaction.commit().await?;
         self.changed(job.document);
 
@@ -104,35 +104,6 @@ impl Store {
         self.database.insert_change(&mut transaction, ChangeKind::Remove, revision).await?;
         transaction.commit().await?;
         self.indexes.catch_up_later();
-        Ok(())
-    }
-
-    /// Says how far the work on a document is. `JobLost` when nobody wants its result any more.
-    pub async fn set_stage(&self, job: &Job, stage: Stage, progress: Option<(u64, u64)>) -> Result<()> {
-        if !self.database.set_stage(job.document, job.generation, stage, progress).await? {
-            return Err(crate::StoreError::JobLost);
-        }
-        self.changed(job.document);
-        Ok(())
-    }
-
-    /// Ends a job with the reason why its document failed. An older revision stays searchable.
-    pub async fn fail_job(&self, job: &Job, error: &ErrorRecord) -> Result<()> {
-        let mut transaction = self.database.begin().await?;
-        self.database.end_job(&mut transaction, job, "failed", 0).await?;
-        self.database.fail_document(&mut transaction, job.document, error).await?;
-        transaction.commit().await?;
-        self.changed(job.document);
-        Ok(())
-    }
-
-    /// Puts a job back into the queue, for what may pass by itself.
-    pub async fn retry_job(&self, job: &Job, after: std::time::Duration) -> Result<()> {
-        let mut transaction = self.database.begin().await?;
-        self.database.end_job(&mut transaction, job, "queued", now_ms() + after.as_millis() as i64).await?;
-        self.database.requeue_document(&mut transaction, job.document).await?;
-        transaction.commit().await?;
-        self.changed(job.document);
         Ok(())
     }
 }

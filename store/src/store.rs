@@ -2,22 +2,22 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
+use sqlx::{Any, Transaction};
 use tokio::sync::broadcast;
 
 use crate::Result;
 use crate::blobs::Blobs;
-use crate::document::{Counts, Document, DocumentFilter, Enqueued, NewDocument, Page, Removed};
+use crate::document::{Counts, Document, DocumentFilter, Page, Removed};
 use crate::error::StoreError;
 use crate::ids::{CollectionId, DocumentId, RevisionId};
 use crate::index_set::{Indexes, Reindexed};
-use crate::job::Job;
 use crate::lock::FolderLock;
 use crate::revise::Revision;
 use crate::search::Scope;
 use crate::sql::Database;
 use crate::sql::changes::ChangeKind;
+use crate::sql::documents::Known;
 
 /// Listeners that fall behind by this much miss events, and are told so.
 const EVENT_CAPACITY: usize = 1024;
@@ -140,45 +140,6 @@ impl Store {
         Ok(Scope { collections, documents: None })
     }
 
-    /// Puts a document into the queue, unless the same bytes are there already.
-    pub async fn enqueue(&self, new: &NewDocument) -> Result<Enqueued> {
-        let collection = self.database.collection_id(&new.collection).await?;
-        let document = DocumentId::derive(collection, &new.source_uri);
-        let mut transaction = self.database.begin().await?;
-        let known = self.database.known(&mut transaction, document).await?;
-        let same = known.as_ref().filter(|known| known.sha256 == new.sha256 && known.status != "failed");
-        let twin = match (same, &known) {
-            (Some(same), _) => Some(same.clone()),
-            // A document that exists takes its new bytes, whoever else has them.
-            (None, Some(_)) => None,
-            (None, None) => self.database.twin(&mut transaction, collection, &new.sha256).await?,
-        };
-        if let Some(twin) = twin {
-            transaction.rollback().await?;
-            return Ok(Enqueued::Duplicate { document: twin.id });
-        }
-        // Asked under the write lock: nobody can drop the bytes between this and the job that needs them.
-        if !self.blobs.path(&new.sha256).exists() {
-            transaction.rollback().await?;
-            return Err(StoreError::NoSuchBlob(new.sha256.clone()));
-        }
-        let generation = self.database.upsert_document(&mut transaction, document, collection, new).await?;
-        let job = self.database.insert_job(&mut transaction, document, generation, new).await?;
-        transaction.commit().await?;
-        self.changed(document);
-        Ok(Enqueued::Queued { document, job })
-    }
-
-    /// Takes the next job for as long as `lease`.
-    pub async fn claim_job(&self, worker: &str, lease: Duration) -> Result<Option<Job>> {
-        self.database.claim_job(worker, lease).await
-    }
-
-    /// Extends a lease; `JobLost` means: stop working on it.
-    pub async fn heartbeat(&self, job: &Job, lease: Duration) -> Result<()> {
-        self.database.extend_lease(job, lease).await
-    }
-
     pub async fn document(&self, document: DocumentId) -> Result<Document> {
         self.database.document(document).await
     }
@@ -205,9 +166,8 @@ impl Store {
     pub async fn remove_document(&self, document: DocumentId) -> Result<Removed> {
         let before = self.indexes.count_document(document).await?;
         let mut transaction = self.database.begin().await?;
-        let known = self.database.known(&mut transaction, document).await?;
-        let known = known.ok_or_else(|| StoreError::NoSuchDocument(document.to_string()))?;
-        self.database.cancel_jobs(&mut transaction, document).await?;
+        let known = self.known(&mut transaction, document).await?;
+        self.database.delete_jobs(&mut transaction, document).await?;
         let chunks = self.database.chunks_of(&mut transaction, document).await?;
         let mut blobs = vec![known.sha256];
         let mut sequence = 0;
@@ -228,6 +188,16 @@ impl Store {
         self.indexes.catch_up(sequence).await?;
         let after = self.indexes.count_document(document).await?;
         Ok(Removed { chunks, lexical: before.0.saturating_sub(after.0), dense: before.1.saturating_sub(after.1), blob })
+    }
+
+    /// What is known of a document that must be there.
+    pub(crate) async fn known(
+        &self,
+        transaction: &mut Transaction<'static, Any>,
+        document: DocumentId,
+    ) -> Result<Known> {
+        let known = self.database.known(transaction, document).await?;
+        known.ok_or_else(|| StoreError::NoSuchDocument(document.to_string()))
     }
 
     /// Whether the blob went: it stays while a document, a revision or a job needs it.

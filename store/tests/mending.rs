@@ -43,6 +43,7 @@ fn new_document(store: &Store, source: &str) -> NewDocument {
     NewDocument {
         collection: "default".into(),
         source_uri: source.into(),
+        source: None,
         file_name: source.into(),
         sha256: blob.sha256,
         bytes: blob.bytes,
@@ -67,6 +68,7 @@ fn revision(texts: &[(&str, Language)], embedding: &[f32]) -> NewRevision {
         structure: Vec::new(),
         media_type: "text/plain".into(),
         title: None,
+        bibliography: terroir_store::Bibliography::default(),
         page_count: None,
         warnings: "[]".into(),
         chunks: (0..).zip(texts).map(chunk).collect(),
@@ -76,7 +78,7 @@ fn revision(texts: &[(&str, Language)], embedding: &[f32]) -> NewRevision {
 async fn add(store: &Store, source: &str, texts: &[(&str, Language)]) {
     let queued = store.enqueue(&new_document(store, source)).await.unwrap();
     assert!(matches!(queued, Enqueued::Queued { .. }));
-    let job = store.claim_job("worker", LEASE).await.unwrap().unwrap();
+    let job = store.claim_job("worker", LEASE, None).await.unwrap().unwrap();
     let written = revision(texts, &[1.0, 0.0]);
     store.write_revision(&job, &written).await.unwrap();
 }
@@ -145,7 +147,7 @@ async fn a_wrong_vector_is_refused_before_anything_is_written() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path()).await;
     store.enqueue(&new_document(&store, "a")).await.unwrap();
-    let job = store.claim_job("worker", LEASE).await.unwrap().unwrap();
+    let job = store.claim_job("worker", LEASE, None).await.unwrap().unwrap();
     for vector in [&[1.0][..], &[f32::NAN, 0.0], &[1.0, 0.0, 0.0]] {
         let wrong = revision(&[("quinces", Language::English)], vector);
         let refused = store.write_revision(&job, &wrong).await;

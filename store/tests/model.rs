@@ -116,6 +116,7 @@ fn revision(word: &str, chunks: u32) -> NewRevision {
         structure: vec![1, 2, 3],
         media_type: "text/plain".into(),
         title: Some("Register".into()),
+        bibliography: terroir_store::Bibliography::default(),
         page_count: None,
         warnings: "[]".into(),
     }
@@ -126,6 +127,7 @@ async fn enqueue(store: &Store, source: &str, content: &str) -> Enqueued {
     let new = NewDocument {
         collection: "default".into(),
         source_uri: source.into(),
+        source: None,
         file_name: source.into(),
         sha256: blob.sha256,
         bytes: blob.bytes,
@@ -135,7 +137,7 @@ async fn enqueue(store: &Store, source: &str, content: &str) -> Enqueued {
 }
 
 async fn claim(store: &Store) -> Option<Job> {
-    store.claim_job("worker", LEASE).await.unwrap()
+    store.claim_job("worker", LEASE, None).await.unwrap()
 }
 
 async fn finds(store: &Store, word: &str, mode: Mode) -> usize {
@@ -286,7 +288,7 @@ async fn no_job_is_claimed_twice() {
             let store = store.clone();
             tokio::spawn(async move {
                 let mut claimed = Vec::new();
-                while let Some(job) = store.claim_job(&format!("worker-{number}"), LEASE).await.unwrap() {
+                while let Some(job) = store.claim_job(&format!("worker-{number}"), LEASE, None).await.unwrap() {
                     claimed.push(job.id);
                 }
                 claimed
@@ -320,6 +322,7 @@ async fn search_within_scopes(setting: &Setting) {
         let new = NewDocument {
             collection: collection.into(),
             source_uri: "s".into(),
+            source: None,
             file_name: "s".into(),
             sha256: blob.sha256,
             bytes: blob.bytes,

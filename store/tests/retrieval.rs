@@ -85,6 +85,7 @@ fn revision(document: &CorpusDocument) -> NewRevision {
         structure: Vec::new(),
         media_type: "text/plain".into(),
         title: Some(document.title.clone()),
+        bibliography: terroir_store::Bibliography::default(),
         page_count: None,
         warnings: "[]".into(),
         chunks: chunks(&document.text),
@@ -108,6 +109,7 @@ async fn fill(store: &Store, collection: &Arc<TestCollection>) -> HashMap<Docume
                     let new = NewDocument {
                         collection: "default".into(),
                         source_uri: document.id.clone(),
+                        source: None,
                         file_name: document.id.clone(),
                         sha256: blob.sha256,
                         bytes: blob.bytes,
@@ -115,7 +117,7 @@ async fn fill(store: &Store, collection: &Arc<TestCollection>) -> HashMap<Docume
                     };
                     store.enqueue(&new).await.unwrap();
                     // Whichever is next: not always the one just added.
-                    let job = store.claim_job(&format!("worker-{number}"), LEASE).await.unwrap().unwrap();
+                    let job = store.claim_job(&format!("worker-{number}"), LEASE, None).await.unwrap().unwrap();
                     store.write_revision(&job, &revision(&collection.corpus[corpus[&job.file_name]])).await.unwrap();
                     names.push((job.document, job.file_name));
                 }

@@ -1,6 +1,10 @@
 //! kill −9 in the middle of an ingest: everything is ready in the end, and nothing is there twice.
 
-use serde_json::json;
+use std::fmt::Write as _;
+use std::io::{BufRead as _, BufReader};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
 
 use crate::service::{Database, PATIENCE, Service, Worker, database};
 
@@ -76,5 +80,65 @@ fn workers_in_processes_of_their_own_share_the_work() {
         }
         assert!(started.elapsed() < PATIENCE, "the service does not follow its workers: {report}");
         std::thread::sleep(std::time::Duration::from_millis(100));
+    }
+}
+
+/// Where the database allows it, the service leaves the work to two workers, and any of the three is killed.
+#[test]
+#[ignore = "takes ten minutes and both cores"]
+fn ten_thousand_files_survive_five_minutes_of_kills() {
+    const FILES: usize = 10_000;
+    const KILLING: Duration = Duration::from_mins(5);
+    let folder = tempfile::tempdir().unwrap();
+    for number in 0..FILES {
+        let mut text = format!("Note {number}.");
+        for line in 0..6 {
+            write!(text, " Parcel {number} of sheet {line} has a fence of larch and {} gates.", number % 7).unwrap();
+        }
+        std::fs::write(folder.path().join(format!("{number:05}.txt")), text).unwrap();
+    }
+    let database = database();
+    let originals = tempfile::tempdir().unwrap();
+    let with_workers = database != Database::Sqlite;
+    let environment = [
+        ("TERROIR_ORIGINALS_DIR", originals.path().to_str().unwrap()),
+        ("TERROIR_INGEST_IN_SERVICE", if with_workers { "false" } else { "true" }),
+    ];
+    let mut service = Service::start_with(&database, &environment);
+    let start_worker = || with_workers.then(|| Worker::start(&database, &environment[..1]));
+    let mut workers = [start_worker(), start_worker()];
+    let mut ingest = service.start_command(&["ingest", folder.path().to_str().unwrap(), "--json"]);
+    let output = ingest.stdout.take().unwrap();
+    let reader = std::thread::spawn(move || BufReader::new(output).lines().map(Result::unwrap).collect::<Vec<_>>());
+
+    let began = Instant::now();
+    let (mut kills, mut random) = (0, 20_261_126_u64);
+    while began.elapsed() < KILLING {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        std::thread::sleep(Duration::from_millis(1000 + (random >> 33) % 4000));
+        match (random >> 20) % 3 {
+            place @ (0 | 1) if with_workers => workers[place as usize] = start_worker(),
+            _ => service.kill_and_restart(),
+        }
+        kills += 1;
+    }
+    let lines = reader.join().unwrap();
+    assert!(ingest.wait().unwrap().success(), "{:?}", lines.last());
+    let summary: Value = serde_json::from_str(lines.last().unwrap()).unwrap();
+    println!("{kills} kills in {:?}, done after {:?}: {summary}", KILLING, began.elapsed());
+    // An upload that was answered by nobody may have arrived: sent again, it is there already.
+    let count = |status: &str| summary["summary"][status].as_u64().unwrap();
+    assert_eq!((count("ready") + count("duplicate"), count("failed")), (FILES as u64, 0), "{summary}");
+    let settled = Instant::now();
+    let report = loop {
+        let report = service.post("/api/v1/doctor", &json!({"repair": false})).json();
+        if (report["healthy"] == true && report["documents"] == FILES) || settled.elapsed() > PATIENCE {
+            break report;
+        }
+        std::thread::sleep(Duration::from_millis(500));
+    };
+    assert_eq!(report["healthy"], true, "{report}");
+    for part in ["documents", "chunks_sql", "chunks_lexical", "chunks_dense"] {
+        assert_eq!(report[part], FILES, "{part}: {report}");
     }
 }

@@ -10,5 +10,6 @@ mod documents;
 mod fixtures;
 mod openai;
 mod openapi;
+mod queue;
 mod rerank;
 mod service;

@@ -164,6 +164,13 @@ impl Service {
         }
     }
 
+    /// Starts a command of the binary on this data folder.
+    pub fn start_command(&self, arguments: &[&str]) -> Child {
+        let mut command = Command::new(program());
+        command.arg("--data").arg(&self.data).args(arguments).env("TERROIR_MODELS_DIR", models_dir());
+        command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("the binary runs")
+    }
+
     /// Runs a command of the binary on this data folder.
     pub fn command(&self, arguments: &[&str]) -> std::process::Output {
         let mut command = Command::new(program());

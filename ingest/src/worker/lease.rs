@@ -2,28 +2,50 @@
 
 use std::time::Duration;
 
-use terroir_store::{Job, Store};
+use terroir_store::{Job, Store, StoreError};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+/// How soon a worker learns that its job was called off or held back.
+const HEARTBEAT: Duration = Duration::from_secs(3);
+
 /// Extends the lease until dropped.
-pub(super) struct Lease(JoinHandle<()>);
+pub(super) struct Lease {
+    task: JoinHandle<()>,
+    lost: watch::Receiver<bool>,
+}
 
 impl Lease {
     pub(super) fn keep(store: Store, job: Job, lease: Duration) -> Self {
-        Self(tokio::spawn(async move {
+        let (tell, lost) = watch::channel(false);
+        let task = tokio::spawn(async move {
             loop {
-                tokio::time::sleep(lease / 3).await;
-                if let Err(error) = store.heartbeat(&job, lease).await {
-                    // A lost job shows itself at its next step, which fails.
-                    tracing::debug!(%error, job.id, "the lease was not extended");
+                tokio::time::sleep(HEARTBEAT.min(lease / 3)).await;
+                match store.heartbeat(&job, lease).await {
+                    Ok(()) => {}
+                    Err(StoreError::JobLost) => {
+                        tell.send_replace(true);
+                        return;
+                    }
+                    // The database may be back before the lease ends.
+                    Err(error) => tracing::debug!(%error, job.id, "the lease was not extended"),
                 }
             }
-        }))
+        });
+        Self { task, lost }
+    }
+
+    /// Returns when the job is not this worker's any more, and only then.
+    pub(super) async fn lost(&self) {
+        let mut lost = self.lost.clone();
+        if lost.wait_for(|lost| *lost).await.is_err() {
+            std::future::pending::<()>().await;
+        }
     }
 }
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        self.0.abort();
+        self.task.abort();
     }
 }

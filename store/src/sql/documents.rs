@@ -5,13 +5,13 @@ use sqlx::{Any, AssertSqlSafe, Row as _, Transaction};
 
 use super::{Database, id, now_ms};
 use crate::Result;
-use crate::document::{Counts, Document, DocumentFilter, NewDocument, Page, Stage, Status};
+use crate::document::{Bibliography, Counts, Document, DocumentFilter, NewDocument, Page, Stage, Status};
 use crate::error::StoreError;
-use crate::ids::{CollectionId, DocumentId};
-use crate::job::ErrorRecord;
+use crate::ids::{CollectionId, DocumentId, RevisionId};
+use crate::job::{ErrorRecord, Job, JobState};
 use crate::language::Language;
 
-const COLUMNS: &str = "d.id, c.name as collection, d.source_uri, d.file_name, d.title, d.media_type, d.bytes, \
+const COLUMNS: &str = "d.id, c.name as collection, d.source_uri, d.source_id, d.file_name, d.title, d.authors, d.year, d.doi, d.media_type, d.bytes, \
      d.sha256, d.status, d.stage, d.progress_done, d.progress_total, d.current_revision, d.page_count, \
      d.chunk_count, d.language, d.error_code, d.error_message, d.error_hint, d.warnings, d.created_at, d.updated_at";
 
@@ -20,7 +20,15 @@ const COLUMNS: &str = "d.id, c.name as collection, d.source_uri, d.file_name, d.
 pub struct Known {
     pub id: DocumentId,
     pub sha256: String,
-    pub status: String,
+    pub status: Status,
+    pub current_revision: Option<RevisionId>,
+}
+
+impl Known {
+    /// Whether there is no use in what it has now, and the same bytes may be tried again.
+    pub fn ended_badly(&self) -> bool {
+        matches!(self.status, Status::Failed | Status::Cancelled)
+    }
 }
 
 impl Database {
@@ -76,6 +84,7 @@ impl Database {
             match Status::parse(&status) {
                 Some(Status::Ready) => counts.ready += documents as u64,
                 Some(Status::Failed) => counts.failed += documents as u64,
+                Some(Status::Cancelled) => counts.cancelled += documents as u64,
                 _ => counts.processing += documents as u64,
             }
         }
@@ -87,7 +96,7 @@ impl Database {
         transaction: &mut Transaction<'static, Any>,
         document: DocumentId,
     ) -> Result<Option<Known>> {
-        let row = sqlx::query("select id, sha256, status from documents where id = $1")
+        let row = sqlx::query("select id, sha256, status, current_revision from documents where id = $1")
             .bind(document.to_string())
             .fetch_optional(&mut **transaction)
             .await?;
@@ -121,9 +130,9 @@ impl Database {
         new: &NewDocument,
     ) -> Result<i64> {
         let row = sqlx::query(
-            "insert into documents (id, collection_id, source_uri, file_name, bytes, sha256, generation, status, stage, created_at, updated_at) \
-             values ($1, $2, $3, $4, $5, $6, 1, 'queued', 'queued', $7, $7) \
-             on conflict (id) do update set file_name = excluded.file_name, bytes = excluded.bytes, \
+            "insert into documents (id, collection_id, source_uri, source_id, file_name, bytes, sha256, generation, status, stage, created_at, updated_at) \
+             values ($1, $2, $3, $4, $5, $6, $7, 1, 'queued', 'queued', $8, $8) \
+             on conflict (id) do update set source_id = excluded.source_id, file_name = excluded.file_name, bytes = excluded.bytes, \
              sha256 = excluded.sha256, generation = documents.generation + 1, status = 'queued', stage = 'queued', \
              progress_done = null, progress_total = null, error_code = null, error_message = null, \
              error_hint = null, updated_at = excluded.updated_at returning generation",
@@ -131,6 +140,7 @@ impl Database {
         .bind(document.to_string())
         .bind(collection.to_string())
         .bind(&new.source_uri)
+        .bind(&new.source)
         .bind(&new.file_name)
         .bind(new.bytes as i64)
         .bind(&new.sha256)
@@ -140,38 +150,101 @@ impl Database {
         Ok(row.try_get(0)?)
     }
 
-    /// Whether the document still wants this generation.
-    pub async fn set_stage(
-        &self,
-        document: DocumentId,
-        generation: i64,
-        stage: Stage,
-        progress: Option<(u64, u64)>,
-    ) -> Result<bool> {
+    /// Whether the job is still its worker's, and was about this generation.
+    pub async fn set_stage(&self, job: &Job, stage: Stage, progress: Option<(u64, u64)>) -> Result<bool> {
         let updated = sqlx::query(
             "update documents set status = 'processing', stage = $1, progress_done = $2, progress_total = $3, updated_at = $4 \
-             where id = $5 and generation = $6",
+             where id = $5 and generation = $6 \
+             and exists (select 1 from jobs where id = $7 and state = 'running' and worker = $8)",
         )
         .bind(stage.as_str())
         .bind(progress.map(|(done, _)| done as i64))
         .bind(progress.map(|(_, total)| total as i64))
         .bind(now_ms())
-        .bind(document.to_string())
-        .bind(generation)
+        .bind(job.document.to_string())
+        .bind(job.generation)
+        .bind(job.id)
+        .bind(&job.worker)
         .execute(&self.pool)
         .await?;
         Ok(updated.rows_affected() == 1)
     }
 
-    /// Back to the queue, to be tried again.
+    /// Back to the queue, to be taken up again; `stage` says whether it waits or is held back.
     pub async fn requeue_document(
         &self,
         transaction: &mut Transaction<'static, Any>,
         document: DocumentId,
+        stage: &str,
     ) -> Result<()> {
         sqlx::query(
-            "update documents set status = 'queued', stage = 'queued', progress_done = null, progress_total = null, updated_at = $1 where id = $2",
+            "update documents set status = 'queued', stage = $1, progress_done = null, progress_total = null, \
+             error_code = null, error_message = null, error_hint = null, updated_at = $2 where id = $3",
         )
+        .bind(stage)
+        .bind(now_ms())
+        .bind(document.to_string())
+        .execute(&mut **transaction)
+        .await?;
+        Ok(())
+    }
+
+    /// Puts the job of a document that failed back into the queue, with what was kept of it; none if there is none.
+    pub async fn try_job_again(
+        &self,
+        transaction: &mut Transaction<'static, Any>,
+        document: DocumentId,
+    ) -> Result<Option<i64>> {
+        if !self.move_job(transaction, document, &[JobState::Failed], JobState::Queued).await? {
+            return Ok(None);
+        }
+        self.requeue_document(transaction, document, "queued").await?;
+        let row = sqlx::query("select id from jobs where document_id = $1")
+            .bind(document.to_string())
+            .fetch_one(&mut **transaction)
+            .await?;
+        Ok(Some(row.try_get(0)?))
+    }
+
+    /// What a document would be added with, and its generation.
+    pub async fn as_new(
+        &self,
+        transaction: &mut Transaction<'static, Any>,
+        document: DocumentId,
+    ) -> Result<(i64, NewDocument)> {
+        let row = sqlx::query(
+            "select d.generation, c.name as collection, d.source_uri, d.source_id, d.file_name, d.sha256, d.bytes \
+             from documents d join collections c on c.id = d.collection_id where d.id = $1",
+        )
+        .bind(document.to_string())
+        .fetch_one(&mut **transaction)
+        .await?;
+        let bytes: i64 = row.try_get("bytes")?;
+        let new = NewDocument {
+            collection: row.try_get("collection")?,
+            source_uri: row.try_get("source_uri")?,
+            source: row.try_get("source_id")?,
+            file_name: row.try_get("file_name")?,
+            sha256: row.try_get("sha256")?,
+            bytes: bytes as u64,
+            priority: 0,
+        };
+        Ok((row.try_get("generation")?, new))
+    }
+
+    /// The work was called off: back to the revision that is searchable, whose bytes are `sha256`, if there is one.
+    pub async fn cancel_document(
+        &self,
+        transaction: &mut Transaction<'static, Any>,
+        document: DocumentId,
+        sha256: Option<&str>,
+    ) -> Result<()> {
+        sqlx::query(
+            "update documents set status = $1, stage = null, progress_done = null, progress_total = null, \
+             sha256 = coalesce($2, sha256), updated_at = $3 where id = $4",
+        )
+        .bind(if sha256.is_some() { "ready" } else { "cancelled" })
+        .bind(sha256)
         .bind(now_ms())
         .bind(document.to_string())
         .execute(&mut **transaction)
@@ -246,7 +319,30 @@ fn parse_cursor(cursor: &str) -> Result<(i64, String)> {
 }
 
 fn read_known(row: &AnyRow) -> Result<Known> {
-    Ok(Known { id: id(row, "id")?, sha256: row.try_get("sha256")?, status: row.try_get("status")? })
+    let status: String = row.try_get("status")?;
+    Ok(Known {
+        id: id(row, "id")?,
+        sha256: row.try_get("sha256")?,
+        status: parse_status(&status)?,
+        current_revision: parse_revision(row.try_get("current_revision")?)?,
+    })
+}
+
+fn parse_status(text: &str) -> Result<Status> {
+    Status::parse(text).ok_or_else(|| StoreError::damaged("status", text))
+}
+
+fn parse_revision(text: Option<String>) -> Result<Option<RevisionId>> {
+    text.map(|text| text.parse().map_err(|error| StoreError::damaged("id", error))).transpose()
+}
+
+fn bibliography(row: &AnyRow) -> Result<Bibliography> {
+    let (authors, year): (String, Option<i64>) = (row.try_get("authors")?, row.try_get("year")?);
+    Ok(Bibliography {
+        authors: serde_json::from_str(&authors).map_err(|error| StoreError::damaged("authors", error))?,
+        year: year.map(|year| year as i32),
+        doi: row.try_get("doi")?,
+    })
 }
 
 fn read(row: &AnyRow) -> Result<Document> {
@@ -269,17 +365,17 @@ fn read(row: &AnyRow) -> Result<Document> {
         id: id(row, "id")?,
         collection: row.try_get("collection")?,
         source_uri: row.try_get("source_uri")?,
+        source: row.try_get("source_id")?,
         file_name: row.try_get("file_name")?,
         title: row.try_get("title")?,
+        bibliography: bibliography(row)?,
         media_type: row.try_get("media_type")?,
         bytes: bytes as u64,
         sha256: row.try_get("sha256")?,
-        status: Status::parse(&status).ok_or_else(|| StoreError::damaged("status", &status))?,
+        status: parse_status(&status)?,
         stage: row.try_get("stage")?,
         progress: done.zip(total).map(|(done, total)| (done as u64, total as u64)),
-        current_revision: current
-            .map(|text| text.parse().map_err(|error| StoreError::damaged("id", error)))
-            .transpose()?,
+        current_revision: parse_revision(current)?,
         page_count: pages.map(|pages| pages as u32),
         chunk_count: chunk_count as u32,
         language: language.as_deref().map(Language::parse),

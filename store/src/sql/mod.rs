@@ -3,10 +3,13 @@
 
 pub mod answers;
 pub mod changes;
+pub mod checkpoints;
 pub mod chunks;
 pub mod collections;
 pub mod documents;
 pub mod jobs;
+pub mod lanes;
+pub mod overview;
 pub mod revisions;
 
 use std::path::Path;

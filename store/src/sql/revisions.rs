@@ -74,7 +74,8 @@ impl Database {
         sqlx::query(
             "update documents set current_revision = $1, status = 'ready', stage = null, progress_done = null, \
              progress_total = null, title = $2, media_type = $3, page_count = $4, chunk_count = $5, language = $6, \
-             warnings = $7, error_code = null, error_message = null, error_hint = null, updated_at = $8 where id = $9",
+             warnings = $7, authors = $8, year = $9, doi = $10, error_code = null, error_message = null, \
+             error_hint = null, updated_at = $11 where id = $12",
         )
         .bind(revision.to_string())
         .bind(&new.title)
@@ -83,6 +84,9 @@ impl Database {
         .bind(new.chunks.len() as i64)
         .bind(language.as_str())
         .bind(&new.warnings)
+        .bind(serde_json::to_string(&new.bibliography.authors).unwrap_or_else(|_| "[]".into()))
+        .bind(new.bibliography.year.map(i64::from))
+        .bind(&new.bibliography.doi)
         .bind(now_ms())
         .bind(job.document.to_string())
         .execute(&mut **transaction)

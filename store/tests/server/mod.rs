@@ -205,6 +205,7 @@ async fn a_collection_is_found_however_many_nearer_points_others_have() {
     let new = NewDocument {
         collection: "secret".into(),
         source_uri: "hidden".into(),
+        source: None,
         file_name: "hidden".into(),
         sha256: blob.sha256,
         bytes: blob.bytes,

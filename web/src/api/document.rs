@@ -13,12 +13,20 @@ pub struct DocumentView {
     pub title: Option<String>,
     pub file_name: String,
     pub source_uri: String,
+    /// Source that it comes from; null for uploads.
+    pub source: Option<String>,
+    /// As the document names them, in order.
+    pub authors: Vec<String>,
+    /// Of publication, or when it was made.
+    pub year: Option<i32>,
+    /// Without `https://doi.org/`.
+    pub doi: Option<String>,
     pub media_type: Option<String>,
     pub bytes: u64,
     pub sha256: String,
-    /// `queued`, `processing`, `ready` or `failed`.
+    /// `queued`, `processing`, `ready`, `failed` or `cancelled`.
     pub status: String,
-    /// `queued`, `parsing`, `chunking`, `embedding` or `indexing`; null when nothing is under way.
+    /// `queued`, `paused`, `parsing`, `chunking`, `embedding` or `indexing`; null when nothing is under way.
     pub stage: Option<String>,
     pub progress: Option<Progress>,
     pub revision: Option<String>,
@@ -124,6 +132,10 @@ impl From<terroir_store::Document> for DocumentView {
             title: from.title,
             file_name: from.file_name,
             source_uri: from.source_uri,
+            source: from.source,
+            authors: from.bibliography.authors,
+            year: from.bibliography.year,
+            doi: from.bibliography.doi,
             media_type: from.media_type,
             bytes: from.bytes,
             sha256: from.sha256,

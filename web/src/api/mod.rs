@@ -3,6 +3,7 @@
 mod answer;
 mod document;
 mod passage;
+mod queue;
 mod time;
 
 pub use answer::{Answer, AskRequest, Citation, Delta, QuotePlace, Sources, Style, Timings, Usage};
@@ -11,6 +12,7 @@ pub use document::{
     UploadedItem, WarningView,
 };
 pub use passage::{HitView, LocatorView, Passage, SearchMode, SearchRequest, SearchView};
+pub use queue::QueueView;
 pub use time::rfc3339;
 
 use serde::Serialize;

@@ -1,7 +1,9 @@
 //! The HTTP client behind the commands: finds the service of the data folder, or starts one for itself.
 
+use std::cell::RefCell;
 use std::io::{BufRead, BufReader, Read};
-use std::time::Duration;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use serde_json::Value;
@@ -9,9 +11,13 @@ use serde_json::Value;
 use crate::config::Settings;
 use crate::local::{LocalService, running_service};
 
+/// How long a service may be gone while its work is followed.
+const PATIENCE: Duration = Duration::from_mins(1);
+
 /// A connection to the service of one data folder.
 pub struct Client {
-    base: String,
+    base: RefCell<String>,
+    data_dir: PathBuf,
     authorization: Option<String>,
     agent: ureq::Agent,
     /// Kept so that it ends with the client, after its last request.
@@ -34,7 +40,8 @@ impl Client {
         };
         let key = &settings.api_key;
         Ok(Self {
-            base: format!("http://{address}"),
+            base: RefCell::new(format!("http://{address}")),
+            data_dir: settings.data_dir.clone(),
             authorization: (!key.is_empty()).then(|| format!("Bearer {key}")),
             agent,
             _service: service,
@@ -63,12 +70,21 @@ impl Client {
         read_json(self.post_raw(path, "application/json", serde_json::to_vec(body)?)?)
     }
 
-    /// Uploads one file. `source_uri` identifies the document, so that the same path is the same document.
-    pub fn upload(&self, file_name: &str, source_uri: &str, collection: &str, bytes: &[u8]) -> anyhow::Result<Value> {
+    /// Uploads one file. `source_uri` identifies the document, so that the same path is the same document; `bulk` lets
+    /// files that somebody waits for go first.
+    pub fn upload(
+        &self,
+        file_name: &str,
+        source_uri: &str,
+        collection: &str,
+        bulk: bool,
+        bytes: &[u8],
+    ) -> anyhow::Result<Value> {
         let boundary = format!("terroir-{}", uuid::Uuid::new_v4().simple());
         let quoted = |text: &str| text.replace('\\', "\\\\").replace('"', "%22").replace(['\r', '\n'], " ");
         let mut body = Vec::with_capacity(bytes.len() + 1024);
-        for (name, value) in [("collection", collection), ("source_uri", source_uri)] {
+        let bulk = if bulk { "true" } else { "false" };
+        for (name, value) in [("collection", collection), ("source_uri", source_uri), ("bulk", bulk)] {
             body.extend_from_slice(
                 format!("--{boundary}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
                     .as_bytes(),
@@ -85,6 +101,25 @@ impl Client {
         body.extend_from_slice(format!("\r\n--{boundary}--\r\n").as_bytes());
         let media_type = format!("multipart/form-data; boundary={boundary}");
         read_json(self.post_raw("/api/v1/documents", &media_type, body)?)
+    }
+
+    /// Calls again while the service cannot be reached: it may be starting anew, perhaps at another address, and takes
+    /// up what it had begun.
+    pub fn patiently<T>(&self, call: impl Fn(&Self) -> anyhow::Result<T>) -> anyhow::Result<T> {
+        let began = Instant::now();
+        loop {
+            let unreachable = match call(self) {
+                Err(error) if error.downcast_ref::<ureq::Error>().is_some() => error,
+                ended => return ended,
+            };
+            if began.elapsed() > PATIENCE {
+                return Err(unreachable);
+            }
+            std::thread::sleep(Duration::from_millis(500));
+            if let Some(address) = running_service(&self.data_dir) {
+                *self.base.borrow_mut() = format!("http://{address}");
+            }
+        }
     }
 
     /// Posts and hands each server-sent event to `each` as (event, data).
@@ -123,7 +158,7 @@ impl Client {
     }
 
     fn url(&self, path: &str) -> String {
-        format!("{}{path}", self.base)
+        format!("{}{path}", self.base.borrow())
     }
 
     fn authorized(&self, request: ureq::http::request::Builder) -> ureq::http::request::Builder {

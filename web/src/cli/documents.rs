@@ -13,14 +13,32 @@ pub enum DocumentsCommand {
     List {
         #[arg(long, value_name = "NAME")]
         collection: Option<String>,
-        /// queued, processing, ready or failed
+        /// queued, processing, ready, failed or cancelled
         #[arg(long)]
         status: Option<String>,
     },
     /// Show one document
     Show { id: String },
+    /// Hold the work on a document back
+    Pause { id: String },
+    /// Let the work on a document go on
+    Resume { id: String },
+    /// Call the work on a document off
+    Cancel { id: String },
+    /// Try a document again that failed or was cancelled
+    Retry { id: String },
     /// Remove a document from everywhere
     Remove { id: String },
+}
+
+#[derive(Debug, Clone, Copy, Subcommand)]
+pub enum QueueCommand {
+    /// Show what waits and what is under way
+    Show,
+    /// Stop all ingestion until it is resumed
+    Pause,
+    /// Let ingestion go on
+    Resume,
 }
 
 #[derive(Debug, Subcommand)]
@@ -59,6 +77,10 @@ pub fn documents(settings: &Settings, command: &DocumentsCommand, json: bool) ->
             println!("{}", serde_json::to_string_pretty(&document)?);
             Ok(())
         }
+        DocumentsCommand::Pause { id } => act(&client, id, "pause", json),
+        DocumentsCommand::Resume { id } => act(&client, id, "resume", json),
+        DocumentsCommand::Cancel { id } => act(&client, id, "cancel", json),
+        DocumentsCommand::Retry { id } => act(&client, id, "retry", json),
         DocumentsCommand::Remove { id } => {
             let receipt = client.delete(&format!("/api/v1/documents/{id}"))?;
             if json {
@@ -72,6 +94,40 @@ pub fn documents(settings: &Settings, command: &DocumentsCommand, json: bool) ->
             Ok(())
         }
     }
+}
+
+fn act(client: &Client, id: &str, action: &str, json: bool) -> anyhow::Result<()> {
+    let document = client.post(&format!("/api/v1/documents/{id}/{action}"), &json!({}))?;
+    if json {
+        return print_json(&document);
+    }
+    let state = document["stage"].as_str().or(document["status"].as_str()).unwrap_or_default();
+    println!("{id}  {state}");
+    Ok(())
+}
+
+/// The work that lies ahead.
+pub fn queue(settings: &Settings, command: QueueCommand, json: bool) -> anyhow::Result<()> {
+    let client = Client::connect(settings)?;
+    let queue = match command {
+        QueueCommand::Show => client.get("/api/v1/queue")?,
+        QueueCommand::Pause => client.post("/api/v1/queue/pause", &json!({}))?,
+        QueueCommand::Resume => client.post("/api/v1/queue/resume", &json!({}))?,
+    };
+    if json {
+        return print_json(&queue);
+    }
+    let state = if queue["paused"] == true { "paused: " } else { "" };
+    println!("{state}{} wait, {} under way, {} held back", queue["queued"], queue["running"], queue["held"]);
+    for (stage, documents) in queue["stages"].as_object().into_iter().flatten() {
+        println!("  {stage:<12} {documents}");
+    }
+    match queue["remaining_s"].as_u64() {
+        Some(0) => {}
+        Some(seconds) => println!("about {} left", indicatif::HumanDuration(std::time::Duration::from_secs(seconds))),
+        None => println!("no estimate yet"),
+    }
+    Ok(())
 }
 
 pub fn collections(settings: &Settings, command: &CollectionsCommand, json: bool) -> anyhow::Result<()> {

@@ -110,6 +110,7 @@ async fn add(store: &Store, encoder: &Encoder, document: &CorpusDocument) -> any
     let new = NewDocument {
         collection: "default".into(),
         source_uri: document.id.clone(),
+        source: None,
         file_name: document.id.clone(),
         sha256: blob.sha256,
         bytes: blob.bytes,
@@ -117,7 +118,7 @@ async fn add(store: &Store, encoder: &Encoder, document: &CorpusDocument) -> any
     };
     store.enqueue(&new).await?;
     // Whichever document is next: all of them are added by the same hands.
-    while let Some(job) = store.claim_job("eval", LEASE).await? {
+    while let Some(job) = store.claim_job("eval", LEASE, None).await? {
         let original = fs_err::read_to_string(store.blobs().path(&job.sha256))?;
         let (head, body) = original.split_once("\n\n").context("a document without text")?;
         let title = head.split_once('\n').map(|(_, title)| title).unwrap_or_default();

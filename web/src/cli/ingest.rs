@@ -27,6 +27,8 @@ pub struct IngestArgs {
     watch: bool,
 }
 
+/// More files than this are a bulk load: files that somebody waits for go before it.
+const BULK: usize = 16;
 /// Files that may be under way at once: enough to keep the workers busy, few enough to report in order.
 const WINDOW: usize = 64;
 const POLL: Duration = Duration::from_millis(100);
@@ -44,6 +46,7 @@ struct Summary {
 struct Pending {
     path: String,
     document: String,
+    bytes: u64,
     started: Instant,
 }
 
@@ -54,8 +57,10 @@ pub fn ingest(settings: &Settings, arguments: &IngestArgs, json: bool) -> anyhow
         collection: &arguments.collection,
         max_file_bytes: settings.ingest.max_file_bytes,
         json,
+        bulk: false,
         summary: Summary::default(),
         pending: VecDeque::new(),
+        files: (0, 0),
         bar: ProgressBar::hidden(),
     };
     let started = Instant::now();
@@ -74,18 +79,24 @@ struct Run<'a> {
     collection: &'a str,
     max_file_bytes: u64,
     json: bool,
+    bulk: bool,
     summary: Summary,
     pending: VecDeque<Pending>,
+    /// Finished, of how many.
+    files: (usize, usize),
     bar: ProgressBar,
 }
 
 impl Run<'_> {
     fn all(&mut self, sources: &[Source]) -> anyhow::Result<()> {
-        self.bar = ProgressBar::new(sources.len() as u64);
+        self.bulk = sources.len() > BULK;
+        // By bytes, because a file of hundreds of pages is not done when a hundred notes are.
+        self.bar = ProgressBar::new(sources.iter().map(Source::weight).sum());
         self.bar.set_style(
-            ProgressStyle::with_template("{bar:30} {pos}/{len} files, {elapsed} elapsed, {eta} left  {wide_msg}")
+            ProgressStyle::with_template("{bar:30} {percent}% {prefix}, {elapsed} elapsed, {eta} left  {wide_msg}")
                 .expect("the template is constant"),
         );
+        self.files = (0, sources.len());
         for source in sources {
             while self.pending.len() >= WINDOW {
                 self.settle()?;
@@ -101,24 +112,25 @@ impl Run<'_> {
 
     fn add(&mut self, source: &Source) -> anyhow::Result<()> {
         let started = Instant::now();
-        self.bar.set_message(source.name.clone());
-        let uploaded = source
-            .read(self.max_file_bytes)
-            .and_then(|bytes| self.client.upload(&source.name, &source.uri, self.collection, &bytes));
+        let uploaded = source.read(self.max_file_bytes).and_then(|bytes| {
+            self.client.patiently(|client| client.upload(&source.name, &source.uri, self.collection, self.bulk, &bytes))
+        });
         let item = match uploaded {
             Ok(answer) => answer["items"][0].clone(),
             Err(error) => {
                 let failed = json!({"status": "failed", "error": {
                     "code": "not_uploaded", "message": format!("{error:#}"), "hint": "check the file and ingest it again"}});
-                return self.line(&source.uri, &failed, started);
+                return self.line(&source.uri, source.weight(), &failed, started);
             }
         };
         if item["status"] == "duplicate" {
-            return self.line(&source.uri, &json!({"status": "duplicate", "id": item["document"]}), started);
+            let duplicate = json!({"status": "duplicate", "id": item["document"]});
+            return self.line(&source.uri, source.weight(), &duplicate, started);
         }
         self.pending.push_back(Pending {
             path: source.uri.clone(),
             document: item["document"].as_str().context("the upload's answer names no document")?.to_owned(),
+            bytes: source.weight(),
             started,
         });
         Ok(())
@@ -129,17 +141,23 @@ impl Run<'_> {
         let before = self.pending.len();
         for _ in 0..before {
             let Some(pending) = self.pending.pop_front() else { break };
-            let document = self.client.get(&format!("/api/v1/documents/{}", pending.document));
+            let document =
+                self.client.patiently(|client| client.get(&format!("/api/v1/documents/{}", pending.document)));
             match document {
-                Ok(document) if matches!(document["status"].as_str(), Some("ready" | "failed")) => {
-                    self.line(&pending.path, &document, pending.started)?;
+                Ok(document) if matches!(document["status"].as_str(), Some("ready" | "failed" | "cancelled")) => {
+                    self.line(&pending.path, pending.bytes, &document, pending.started)?;
                 }
-                Ok(_) => self.pending.push_back(pending),
+                Ok(document) => {
+                    if document["status"] == "processing" {
+                        self.bar.set_message(under_way(&document));
+                    }
+                    self.pending.push_back(pending);
+                }
                 Err(error) => {
                     let failed = json!({"status": "failed", "id": pending.document, "error": {
                         "code": "not_followed", "message": format!("{error:#}"),
                         "hint": "`terroir documents show` tells how it is; ingest it again if it was removed"}});
-                    self.line(&pending.path, &failed, pending.started)?;
+                    self.line(&pending.path, pending.bytes, &failed, pending.started)?;
                 }
             }
         }
@@ -149,7 +167,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    fn line(&mut self, path: &str, document: &Value, started: Instant) -> anyhow::Result<()> {
+    fn line(&mut self, path: &str, bytes: u64, document: &Value, started: Instant) -> anyhow::Result<()> {
         let status = document["status"].as_str().unwrap_or("failed");
         match status {
             "ready" => self.summary.ready += 1,
@@ -159,7 +177,9 @@ impl Run<'_> {
         let (pages, chunks) = (document["pages"].as_u64(), document["chunks"].as_u64());
         self.summary.pages += pages.unwrap_or(0);
         self.summary.chunks += chunks.unwrap_or(0);
-        self.bar.inc(1);
+        self.files.0 += 1;
+        self.bar.set_prefix(format!("{}/{} files", self.files.0, self.files.1));
+        self.bar.inc(bytes);
         let ms = started.elapsed().as_millis() as u64;
         if self.json {
             return print_json(&json!({
@@ -228,6 +248,16 @@ impl Run<'_> {
     }
 }
 
+/// `report.pdf: embedding 320/1200`.
+fn under_way(document: &Value) -> String {
+    let (name, stage) = (document["file_name"].as_str().unwrap_or(""), document["stage"].as_str().unwrap_or(""));
+    let progress = &document["progress"];
+    match (progress["done"].as_u64(), progress["total"].as_u64()) {
+        (Some(done), Some(total)) if total > 0 => format!("{name}: {stage} {done}/{total}"),
+        _ => format!("{name}: {stage}"),
+    }
+}
+
 /// Something to read, and what it looked like when it was listed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Source {
@@ -239,6 +269,11 @@ struct Source {
 }
 
 impl Source {
+    /// For the bar: no file is for nothing.
+    fn weight(&self) -> u64 {
+        self.bytes + (64 << 10)
+    }
+
     fn read(&self, max_bytes: u64) -> anyhow::Result<Vec<u8>> {
         let Some(path) = &self.path else {
             return super::models::fetch(&self.uri, max_bytes);

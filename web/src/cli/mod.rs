@@ -61,9 +61,12 @@ enum Command {
     Search(query::SearchArgs),
     /// Ask a question
     Ask(query::AskArgs),
-    /// List, show or remove documents
+    /// List, show, remove documents; pause, resume, cancel or retry the work on them
     #[command(subcommand)]
     Documents(documents::DocumentsCommand),
+    /// Show, pause or resume the work that lies ahead
+    #[command(subcommand)]
+    Queue(documents::QueueCommand),
     /// List or create collections
     #[command(subcommand)]
     Collections(documents::CollectionsCommand),
@@ -140,6 +143,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Search(arguments) => query::search(&settings, &arguments, json)?,
         Command::Ask(arguments) => query::ask(&settings, &arguments, json)?,
         Command::Documents(command) => documents::documents(&settings, &command, json)?,
+        Command::Queue(command) => documents::queue(&settings, command, json)?,
         Command::Collections(command) => documents::collections(&settings, &command, json)?,
         Command::Models(command) => models::models(&settings, &command, json)?,
         Command::Reindex => maintenance::reindex(&settings, json)?,

@@ -14,7 +14,7 @@ use crate::error::{ApiError, ApiResult, ErrorBody};
 pub struct ListQuery {
     /// Name of a collection.
     collection: Option<String>,
-    /// `queued`, `processing`, `ready` or `failed`.
+    /// `queued`, `processing`, `ready`, `failed` or `cancelled`.
     status: Option<String>,
     /// Part of the title or the file name.
     q: Option<String>,
@@ -37,7 +37,7 @@ pub async fn list_documents(
             ApiError::new(
                 "invalid_request",
                 format!("there is no status {text:?}"),
-                "queued, processing, ready or failed",
+                "queued, processing, ready, failed or cancelled",
             )
             .param("status")
         })?),

@@ -34,7 +34,13 @@ pub async fn healthz(service: web::Data<Service>) -> ApiResult<&'static str> {
 #[get("/metrics")]
 pub async fn metrics(service: web::Data<Service>) -> ApiResult<HttpResponse> {
     let counts = service.store.counts().await?;
-    for (status, count) in [("ready", counts.ready), ("processing", counts.processing), ("failed", counts.failed)] {
+    let by_status = [
+        ("ready", counts.ready),
+        ("processing", counts.processing),
+        ("failed", counts.failed),
+        ("cancelled", counts.cancelled),
+    ];
+    for (status, count) in by_status {
         service.metrics.documents(status, count as i64);
     }
     let text = service.metrics.text().map_err(ApiError::internal)?;

@@ -10,6 +10,7 @@ mod events;
 mod health;
 mod maintenance;
 mod openai;
+mod queue;
 mod rerank;
 mod search;
 mod status;
@@ -20,7 +21,7 @@ use actix_web::web;
 
 pub(crate) use self::{
     ask::*, chat::*, collections::*, completions::*, content::*, documents::*, events::*, health::*, maintenance::*,
-    openai::*, rerank::*, search::*, status::*, upload::*,
+    openai::*, queue::*, rerank::*, search::*, status::*, upload::*,
 };
 use crate::openapi;
 
@@ -34,6 +35,13 @@ pub fn all(config: &mut web::ServiceConfig) {
         .service(lookup_document)
         .service(show_document)
         .service(remove_document)
+        .service(pause_document)
+        .service(resume_document)
+        .service(cancel_document)
+        .service(retry_document)
+        .service(show_queue)
+        .service(pause_queue)
+        .service(resume_queue)
         .service(original)
         .service(text)
         .service(boxes)

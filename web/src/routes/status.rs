@@ -24,6 +24,7 @@ pub struct DocumentCounts {
     pub ready: u64,
     pub processing: u64,
     pub failed: u64,
+    pub cancelled: u64,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -43,10 +44,11 @@ pub async fn status(service: web::Data<Service>) -> ApiResult<web::Json<StatusVi
         version: env!("CARGO_PKG_VERSION"),
         ready: true,
         documents: DocumentCounts {
-            total: counts.ready + counts.processing + counts.failed,
+            total: counts.ready + counts.processing + counts.failed + counts.cancelled,
             ready: counts.ready,
             processing: counts.processing,
             failed: counts.failed,
+            cancelled: counts.cancelled,
         },
         chunks: counts.chunks,
         models: Models { embed: service.encoder.passport().clone(), generate: service.generator_passport() },

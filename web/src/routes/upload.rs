@@ -12,8 +12,9 @@ use crate::app::Service;
 use crate::error::{ApiError, ApiResult, ErrorBody};
 use crate::limits;
 
-/// People wait for what they upload; bulk loads have priority 0.
-const PRIORITY: i64 = 10;
+/// People wait for what they upload.
+const WAITED_FOR: i64 = 10;
+const BULK: i64 = 0;
 
 #[derive(Debug, MultipartForm)]
 pub struct Upload {
@@ -21,16 +22,18 @@ pub struct Upload {
     files: Vec<TempFile>,
     collection: Option<Text<String>>,
     source_uri: Option<Text<String>>,
+    bulk: Option<Text<bool>>,
 }
 
-/// Adds files: form fields `file` (one or more), `collection` (name, `default` if left out) and
-/// `source_uri` (what makes it the same document next time; the file's name if left out).
+/// Adds files: form fields `file` (one or more), `collection` (name, `default` if left out), `source_uri` (what makes
+/// it the same document next time; the file's name if left out) and `bulk` (`true` for part of a large load: files that
+/// somebody waits for go before it).
 #[utoipa::path(tag = "documents", request_body(content = Vec<u8>, content_type = "multipart/form-data"),
     responses((status = 202, body = Vec<UploadedItem>), (status = 400, body = ErrorBody), (status = 404, body = ErrorBody),
         (status = 413, body = ErrorBody)))]
 #[post("/api/v1/documents")]
 pub async fn upload(service: web::Data<Service>, form: MultipartForm<Upload>) -> ApiResult<HttpResponse> {
-    let Upload { files, collection, source_uri } = form.into_inner();
+    let Upload { files, collection, source_uri, bulk } = form.into_inner();
     if files.is_empty() {
         return Err(ApiError::new(
             "invalid_upload",
@@ -45,6 +48,7 @@ pub async fn upload(service: web::Data<Service>, form: MultipartForm<Upload>) ->
     }
     let collection = collection.map_or_else(|| "default".to_owned(), Text::into_inner);
     let source_uri = source_uri.map(Text::into_inner).filter(|_| files.len() == 1);
+    let priority = if bulk.is_some_and(|bulk| *bulk) { BULK } else { WAITED_FOR };
     let mut items = Vec::with_capacity(files.len());
     for file in files {
         let path = file.file_name.clone().filter(|name| !name.is_empty()).unwrap_or_else(|| "unnamed".into());
@@ -54,10 +58,11 @@ pub async fn upload(service: web::Data<Service>, form: MultipartForm<Upload>) ->
         let new = NewDocument {
             collection: collection.clone(),
             source_uri: source_uri.clone().unwrap_or_else(|| format!("upload:{path}")),
+            source: None,
             file_name: path.rsplit(['/', '\\']).next().unwrap_or(&path).to_owned(),
             sha256: blob.sha256,
             bytes: blob.bytes,
-            priority: PRIORITY,
+            priority,
         };
         items.push(match service.store.enqueue(&new).await? {
             Enqueued::Queued { document, job } => {

@@ -122,6 +122,26 @@ await check("failure", async () => {
   await page.locator(`[data-document="broken.pdf"][data-status="failed"]`).waitFor();
 });
 
+const held = `held-${Date.now()}.txt`;
+
+await check("queue", async () => {
+  // Nothing waits: the button is not there, so the whole queue is paused as a program would.
+  await page.request.post(`${base}/api/v1/queue/pause`);
+  writeFileSync(join(folder, held), `A note that waits, number ${Date.now()}.`);
+  await page.locator("input[type=file]").first().setInputFiles(join(folder, held));
+  await page.locator("[data-queue=paused]").waitFor();
+  const row = page.locator(`[data-document="${held}"]`);
+  await row.locator("[data-action=pause]").click();
+  await row.locator("[data-action=resume]").click();
+  await accessible();
+  await shoot("queue paused");
+  await row.locator("[data-action=cancel]").click();
+  await row.locator("[data-action=retry]").click();
+  await page.locator("[data-steer]").click();
+  await page.locator(`[data-document="${held}"][data-status="ready"]`).waitFor();
+  await page.locator("[data-queue]").waitFor({ state: "detached" });
+});
+
 await check("search", async () => {
   await page.goto(`${base}/#/search`);
   await page.locator("input[type=search]").fill("storks of Quittebeuf");
@@ -133,9 +153,9 @@ await check("search", async () => {
 
 await check("removal", async () => {
   await page.goto(`${base}/#/library`);
-  for (const file of [name, "broken.pdf"]) {
+  for (const file of [name, "broken.pdf", held]) {
     const row = page.locator(`[data-document="${file}"]`);
-    await row.getByRole("button").first().click();
+    await row.locator("[data-remove]").click();
     await row.locator("[data-confirm]").click();
     await row.waitFor({ state: "detached" });
   }

@@ -16,6 +16,7 @@ const fr: Record<string, Reason> = {
   limit_exceeded: { message: "Le fichier contient plus que la limite permise.", hint: "Divisez-le en fichiers plus petits ; s'il vient d'autrui, ne lui faites pas confiance." },
   timed_out: { message: "La lecture du fichier a pris trop de temps.", hint: "Divisez-le en fichiers plus petits, ou relevez la limite de temps." },
   parser_crashed: { message: "Le fichier a fait échouer son lecteur.", hint: "Enregistrez-le de nouveau dans son propre logiciel ; s'il vient d'autrui, ne lui faites pas confiance." },
+  worker_lost: { message: "Le travail sur ce document s'est interrompu trop souvent.", hint: "Cherchez dans le journal du système ce qui l'a interrompu (la mémoire ?), puis réessayez." },
   overloaded: { message: "Trop de demandes sont en attente.", hint: "Réessayez dans quelques secondes." },
   unauthorized: { message: "Ce service demande une clé.", hint: "Donnez-la comme mot de passe quand le navigateur le demande." },
   model_missing: { message: "Le modèle qui répond n'est pas installé.", hint: "Lancez `make models`, ou `terroir models import`, puis redémarrez." },

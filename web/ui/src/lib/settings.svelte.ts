@@ -49,6 +49,14 @@ export function counted(count: number, word: string): string {
   return `${count.toLocaleString(settings.language)} ${singular ? one : (many ?? one)}`;
 }
 
+/** `3 minutes`, as precise as an estimate deserves. */
+export function duration(seconds: number): string {
+  const words = settings.words;
+  if (seconds < 60) return words.lessThanMinute;
+  const minutes = Math.round(seconds / 60);
+  return minutes < 90 ? counted(minutes, words.minutes) : counted(Math.round(minutes / 60), words.hours);
+}
+
 /** `{name}` in a text is replaced by its value. */
 export function filled(text: string, values: Record<string, string | number>): string {
   return text.replace(/\{(\w+)\}/g, (whole, name: string) => String(values[name] ?? whole));

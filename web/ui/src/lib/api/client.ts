@@ -1,6 +1,6 @@
 // The service's API. Every failure becomes an ApiError with a hint for people.
 
-import type { Answer, Boxes, Citation, Collection, DocumentItem, DocumentText, Hit, Page, Removed, Sources, Status } from "./shapes";
+import type { Answer, Boxes, Citation, Collection, DocumentItem, DocumentText, Hit, Page, Queue, Removed, Sources, Status } from "./shapes";
 import { eventsOf } from "./sse";
 
 export class ApiError extends Error {
@@ -54,6 +54,19 @@ export function boxes(id: string, charStart: number, charEnd: number): Promise<B
 
 export function removeDocument(id: string): Promise<Removed> {
   return json(`/api/v1/documents/${id}`, { method: "DELETE" });
+}
+
+/** What a person does to the work on a document. */
+export type DocumentAction = "pause" | "resume" | "cancel" | "retry";
+
+export function act(id: string, action: DocumentAction): Promise<DocumentItem> {
+  return json(`/api/v1/documents/${id}/${action}`, { method: "POST" });
+}
+
+export const queue = (): Promise<Queue> => json("/api/v1/queue");
+
+export function steer(action: "pause" | "resume"): Promise<Queue> {
+  return json(`/api/v1/queue/${action}`, { method: "POST" });
 }
 
 export interface SearchResult {

@@ -74,7 +74,7 @@ export interface Answer extends Sources {
   timings_ms: { search: number; first_event: number; total: number };
 }
 
-export type DocumentStatus = "queued" | "processing" | "ready" | "failed";
+export type DocumentStatus = "queued" | "processing" | "ready" | "failed" | "cancelled";
 
 export interface DocumentItem {
   id: string;
@@ -82,6 +82,10 @@ export interface DocumentItem {
   title: string | null;
   file_name: string;
   source_uri: string;
+  source: string | null;
+  authors: string[];
+  year: number | null;
+  doi: string | null;
   media_type: string | null;
   bytes: number;
   status: DocumentStatus;
@@ -94,6 +98,16 @@ export interface DocumentItem {
   warnings: { code: string; message: string; page: number | null }[];
   created_at: string;
   updated_at: string;
+}
+
+export interface Queue {
+  paused: boolean;
+  queued: number;
+  running: number;
+  held: number;
+  stages: Record<string, number>;
+  finished_lately: number;
+  remaining_s: number | null;
 }
 
 export interface Page<T> {
@@ -109,7 +123,7 @@ export interface Collection {
 
 export interface Status {
   version: string;
-  documents: { total: number; ready: number; processing: number; failed: number };
+  documents: { total: number; ready: number; processing: number; failed: number; cancelled: number };
   chunks: number;
   models: { embed: Passport; generate: Passport | null };
 }
