@@ -2,7 +2,7 @@
 
 use crate::blocks::BlockBuilder;
 use crate::document::{MediaType, ParsedDocument};
-use crate::enclosed::{Enclosure, refuse};
+use crate::enclosed::Enclosure;
 use crate::error::ParseError;
 use crate::package::Package;
 
@@ -22,11 +22,15 @@ pub(crate) fn parse(bytes: &[u8], enclosure: &mut Enclosure<'_>) -> Result<Parse
             Ok(None) => {}
             Err(error) => {
                 enclosure.charge(left_bytes - package.left_bytes());
-                refuse(name, &error, &mut warnings);
+                enclosure.refuse(name, error, &mut warnings);
             }
         }
     }
-    Ok(ParsedDocument::flowing(MediaType::Zip, None, builder.finish(), warnings))
+    let blocks = builder.finish();
+    match enclosure.first_refusal() {
+        Some(error) if blocks.is_empty() => Err(error),
+        _ => Ok(ParsedDocument::flowing(MediaType::Zip, None, blocks, warnings)),
+    }
 }
 
 fn is_document(path: &str) -> bool {

@@ -12,6 +12,7 @@ pub trait TokenCounter {
     fn count(&self, text: &str) -> usize;
 }
 
+#[cfg(feature = "worker")]
 impl TokenCounter for terroir_embed::Encoder {
     fn count(&self, text: &str) -> usize {
         self.count_tokens(text, terroir_embed::Input::Passage)

@@ -19,12 +19,20 @@ pub(crate) struct Enclosure<'a> {
     depth: u32,
     left_bytes: u64,
     left_entries: u64,
+    /// Why the first file inside that could not be read was not.
+    first_refusal: Option<ParseError>,
 }
 
 impl<'a> Enclosure<'a> {
     /// The place of a file that lies in no other.
     pub(crate) fn outermost(limits: &'a Limits) -> Self {
-        Self { limits, depth: 0, left_bytes: limits.max_expanded_bytes, left_entries: limits.max_entries }
+        Self {
+            limits,
+            depth: 0,
+            left_bytes: limits.max_expanded_bytes,
+            left_entries: limits.max_entries,
+            first_refusal: None,
+        }
     }
 
     /// Limits for what unpacks something of the file at hand by itself.
@@ -49,8 +57,19 @@ impl<'a> Enclosure<'a> {
                     add(warnings, about(name, &warning.code, &warning.message));
                 }
             }
-            Err(error) => refuse(name, &error, warnings),
+            Err(error) => self.refuse(name, error, warnings),
         }
+    }
+
+    /// Says that a file inside the one at hand could not be read.
+    pub(crate) fn refuse(&mut self, name: &str, error: ParseError, warnings: &mut Vec<Warning>) {
+        add(warnings, about(name, "unread_file", &format!("{error}; {}", error.hint())));
+        self.first_refusal.get_or_insert(error);
+    }
+
+    /// Why there is nothing, where nothing could be read.
+    pub(crate) fn first_refusal(&mut self) -> Option<ParseError> {
+        self.first_refusal.take()
     }
 
     fn parse(
@@ -75,6 +94,7 @@ impl<'a> Enclosure<'a> {
             depth: self.depth + 1,
             left_bytes: self.left_bytes,
             left_entries: self.left_entries,
+            first_refusal: None,
         };
         let parsed = parse_enclosed(bytes, Some(name), &mut inner);
         (self.left_bytes, self.left_entries) = (inner.left_bytes, inner.left_entries);
@@ -101,11 +121,6 @@ impl<'a> Enclosure<'a> {
             .ok_or_else(|| ParseError::limit("expanded bytes", self.limits.max_expanded_bytes))?;
         Ok(())
     }
-}
-
-/// Says that a file inside another could not be read.
-pub(crate) fn refuse(name: &str, error: &ParseError, warnings: &mut Vec<Warning>) {
-    add(warnings, about(name, "unread_file", &format!("{error}; {}", error.hint())));
 }
 
 fn add(warnings: &mut Vec<Warning>, warning: Warning) {

@@ -6,6 +6,7 @@
 
 mod furniture;
 mod measure;
+mod nesting;
 mod reader;
 #[cfg(test)]
 mod tests;
@@ -31,6 +32,7 @@ const MIN_MAIN_CHARS: usize = 200;
 
 pub fn parse(bytes: &[u8], limits: &Limits) -> Result<ParsedDocument, ParseError> {
     let (text, warning) = decode(&with_declared_encoding(bytes));
+    nesting::check(&text, limits)?;
     let html = Html::parse_document(&text);
     let measures = Measures::of(&html, limits)?;
     let main = main_part(&html, &measures);
@@ -43,12 +45,14 @@ pub fn parse(bytes: &[u8], limits: &Limits) -> Result<ParsedDocument, ParseError
 
 /// Appends the blocks of a piece of HTML inside a document of another format.
 pub(crate) fn read_fragment(text: &str, limits: &Limits, builder: &mut BlockBuilder) -> Result<(), ParseError> {
+    nesting::check(text, limits)?;
     read_whole(&Html::parse_fragment(text), limits, builder)
 }
 
 /// Appends the blocks of a page that is all content: a chapter of a book, a message.
 pub(crate) fn read_page(bytes: &[u8], limits: &Limits, builder: &mut BlockBuilder) -> Result<(), ParseError> {
     let (text, _) = decode(&with_declared_encoding(bytes));
+    nesting::check(&text, limits)?;
     read_whole(&Html::parse_document(&text), limits, builder)
 }
 

@@ -47,6 +47,7 @@ mod tables;
 pub mod text;
 mod title;
 pub mod workbook;
+#[cfg(feature = "worker")]
 pub mod worker;
 mod xml;
 pub mod xml_file;

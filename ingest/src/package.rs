@@ -2,7 +2,7 @@
 
 mod relations;
 
-use std::io::{Cursor, Read as _};
+use std::io::{Cursor, ErrorKind, Read as _};
 
 use zip::ZipArchive;
 use zip::result::ZipError;
@@ -60,9 +60,13 @@ impl<'a> Package<'a> {
         let allowed = file.compressed_size().saturating_mul(MAX_EXPANSION).max(FREE_BYTES).min(self.left_bytes);
         let mut bytes = Vec::new();
         let read = file.take(allowed + 1).read_to_end(&mut bytes);
-        read.map_err(|error| ParseError::damaged(self.format, error))?;
         // What is refused was unpacked all the same.
         self.left_bytes = self.left_bytes.saturating_sub(bytes.len() as u64);
+        read.map_err(|error| match error.kind() {
+            // The process may hold less than a file may unpack.
+            ErrorKind::OutOfMemory => ParseError::limit("bytes of memory", self.limits.max_memory_bytes),
+            _ => ParseError::damaged(self.format, error),
+        })?;
         if bytes.len() as u64 > allowed {
             return Err(ParseError::limit("expanded bytes", allowed));
         }

@@ -16,6 +16,11 @@ const MIN_GUTTER: f32 = 0.8;
 const MIN_ROWS: usize = 3;
 /// Cells of tables are shorter than lines of prose: characters per segment.
 const PROSE_CHARS: f32 = 18.0;
+/// Distance of base lines, in font sizes.
+const LINE_HEIGHT: f32 = 1.2;
+/// Columns of short pieces have this share of the lines that would fit beside each other: labels of a chart, that
+/// stand far apart, are no columns.
+const MIN_FILLED: f32 = 0.4;
 /// Base lines that match for more than this share mean a table, or columns on a grid.
 const ALIGNED_SHARE: f32 = 0.6;
 
@@ -124,6 +129,9 @@ fn judge(free: &[&Segment], x: f32, size: f32) -> Option<Cut> {
     let short = left.chars_per_segment.min(right.chars_per_segment);
     let is_numbers = left.digit_share.max(right.digit_share) > 0.4;
     if is_grid && (short < PROSE_CHARS || is_numbers) {
+        return None;
+    }
+    if short < PROSE_CHARS && fewer * LINE_HEIGHT * size < MIN_FILLED * shared_height {
         return None;
     }
     // Words that happen to stand under each other are not a column.

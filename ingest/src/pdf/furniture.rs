@@ -21,6 +21,12 @@ struct Look {
     height: i32,
 }
 
+impl Look {
+    fn is_number(&self) -> bool {
+        is_page_number(&self.text)
+    }
+}
+
 /// Removes furniture from `pages`: the regions of each page, with the page's height.
 pub(super) fn remove(pages: &mut [(f32, Vec<Region>)]) {
     let mut seen: HashMap<Look, usize> = HashMap::new();
@@ -37,9 +43,12 @@ pub(super) fn remove(pages: &mut [(f32, Vec<Region>)]) {
     let page_count = pages.len();
     for ((_, regions), found) in pages.iter_mut().zip(candidates) {
         let mut doomed: Vec<(usize, usize)> = Vec::new();
+        // A page has one number at either end: more of them are marks of a frame, or cells.
+        let numbers = |is_top: bool| found.iter().filter(|(_, _, look)| look.is_top == is_top && look.is_number()).count();
+        let numbers = [numbers(false), numbers(true)];
         for (region, line, look) in found {
             let times = repetitions(&seen, &look);
-            let is_number = is_page_number(&look.text);
+            let is_number = look.is_number() && numbers[usize::from(look.is_top)] == 1;
             if times >= MIN_PAGES || (is_number && (times >= 2 || page_count <= 2)) {
                 doomed.push((region, line));
             }
@@ -88,12 +97,17 @@ fn edge_lines(page_height: f32, regions: &[Region]) -> Vec<(usize, usize, Look)>
 /// The text with every number as `#` and without what changes from page to page.
 fn alike(text: &str) -> String {
     let mut alike = String::with_capacity(text.len());
+    let mut in_number = false;
     for c in text.chars() {
         if c.is_numeric() {
-            if !alike.ends_with('#') {
+            // Numbers with nothing but space between them stay apart: a row of them numbers no page.
+            if !std::mem::replace(&mut in_number, true) {
                 alike.push('#');
             }
-        } else if !c.is_whitespace() {
+            continue;
+        }
+        in_number = false;
+        if !c.is_whitespace() {
             alike.extend(c.to_lowercase());
         }
     }
@@ -128,7 +142,7 @@ mod tests {
         for text in ["12", "- 12 -", "Page 3 of 10", "xiv", "Seite 4", "3/7"] {
             assert!(is_page_number(&alike(text)), "{text}");
         }
-        for text in ["Chapter 3", "1 Introduction", "mild", ""] {
+        for text in ["Chapter 3", "1 Introduction", "mild", "", "4 3 2 1"] {
             assert!(!is_page_number(&alike(text)), "{text}");
         }
     }

@@ -41,7 +41,7 @@ use crate::document::{MediaType, ParsedDocument, Warning};
 use crate::error::{ParseError, guarded};
 use crate::limits::Limits;
 
-/// Text is unreadable when fonts don't say what this share of its characters means.
+/// A page is unreadable when fonts don't say what this share of its characters means.
 const UNREADABLE_SHARE: f32 = 0.1;
 
 /// Parses a PDF file. Call it on a thread with a large stack, in a process that may die: the
@@ -61,15 +61,19 @@ fn parse_unguarded(bytes: &[u8], limits: &Limits) -> Result<ParsedDocument, Pars
         warnings.push(Warning::new("repaired_file", "the file is damaged; what could be found in it was read", None));
     }
     let mut drawn: Vec<(f32, Vec<Region>)> = Vec::with_capacity(pages.len());
-    let (mut mapped, mut unmapped) = (0_usize, 0_usize);
     for (number, page) in (1_u32..).zip(&pages) {
         let content = file::content(document, page, &mut budget)?;
         let mut interpreter = Interpreter::new(&mut shared, &mut budget, page);
         interpreter.run(&content, page.resources)?;
         annotations::draw(document, page, &mut interpreter)?;
         let glyphs = interpreter.glyphs;
-        mapped += glyphs.glyphs.len();
-        unmapped += glyphs.unmapped as usize;
+        if glyphs.unmapped as f32 > UNREADABLE_SHARE * (glyphs.glyphs.len() as f32 + glyphs.unmapped as f32) {
+            warnings.push(Warning::new(
+                "unreadable_characters",
+                format!("{} characters are drawn without saying what they mean", glyphs.unmapped),
+                Some(number),
+            ));
+        }
         let regions = lines::read(number, &glyphs);
         if regions.is_empty() {
             warnings.push(Warning::new(
@@ -87,13 +91,6 @@ fn parse_unguarded(bytes: &[u8], limits: &Limits) -> Result<ParsedDocument, Pars
         } else {
             ParseError::NoText { pages: Some(page_count) }
         });
-    }
-    if unmapped as f32 > UNREADABLE_SHARE * (mapped + unmapped) as f32 {
-        warnings.push(Warning::new(
-            "unreadable_characters",
-            format!("{unmapped} characters are drawn without saying what they mean"),
-            None,
-        ));
     }
     let blocks = assemble::blocks(drawn);
     let title = title::find(document, &blocks, &mut budget)?;

@@ -113,6 +113,34 @@ fn single_byte(encoding: &'static encoding_rs::Encoding, code: u8) -> Option<Str
     (!malformed && !text.chars().any(char::is_control)).then(|| text.into_owned())
 }
 
+/// The text of a glyph whose name says no more than its code. What draws fonts as bitmaps and names them so is
+/// mostly TeX, which has its ligatures and letters without dots where others have control characters (OT1).
+pub(super) fn coded(code: u8) -> Option<String> {
+    let ligature = match code {
+        0x0b => "ff",
+        0x0c => "fi",
+        0x0d => "fl",
+        0x0e => "ffi",
+        0x0f => "ffl",
+        0x10 => "ı",
+        0x11 => "ȷ",
+        0x12 => "`",
+        0x13 => "´",
+        0x14 => "ˇ",
+        0x15 => "˘",
+        0x16 => "¯",
+        0x17 => "˚",
+        0x18 => "¸",
+        0x19 => "ß",
+        0x1a => "æ",
+        0x1b => "œ",
+        0x1c => "ø",
+        0x7f => "¨",
+        _ => return BaseEncoding::WinAnsi.text(code),
+    };
+    Some(ligature.to_owned())
+}
+
 /// The text of a glyph by its name: Adobe's glyph list, `uniXXXX`, `uXXXXX`, names joined by `_`,
 /// and what is not on the list but in many files.
 pub(super) fn named(name: &str) -> Option<String> {

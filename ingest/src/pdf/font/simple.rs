@@ -78,7 +78,7 @@ impl Sources {
             return Some(text);
         }
         let name = self.encoding.name(code)?;
-        encoding::named(name).or_else(|| self.names_are_codes.then(|| BaseEncoding::WinAnsi.text(code)).flatten())
+        encoding::named(name).or_else(|| self.names_are_codes.then(|| encoding::coded(code)).flatten())
     }
 
     fn text(&self, code: u8, descriptor: &Descriptor) -> Option<String> {

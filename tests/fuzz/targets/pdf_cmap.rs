@@ -1,0 +1,6 @@
+//! Maps of fonts with codes of several bytes.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(init: terroir_fuzz::tolerate_libraries(), |bytes: &[u8]| {
+    terroir_fuzz::fallible(|limits| terroir_ingest::pdf::parse(&terroir_fuzz::pdf_page(bytes, terroir_fuzz::Font::CMap), limits));
+});

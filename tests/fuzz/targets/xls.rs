@@ -1,0 +1,6 @@
+//! The parser `xls`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(init: terroir_fuzz::tolerate_libraries(), |bytes: &[u8]| {
+    terroir_fuzz::fallible(|limits| terroir_ingest::workbook::parse(terroir_ingest::document::MediaType::Xls, bytes, limits));
+});
