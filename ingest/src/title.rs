@@ -8,8 +8,14 @@ pub(crate) fn sensible(raw: &str) -> Option<String> {
         raw.split(|c: char| c.is_whitespace() || c.is_control()).filter(|part| !part.is_empty()).collect();
     let title = title.join(" ");
     let lower = title.to_lowercase();
-    let is_path =
-        title.contains('\\') || title.starts_with('/') || lower.starts_with("file:") || lower.starts_with("http");
+    let is_path = title.contains('\\')
+        || title.starts_with('/')
+        || lower.starts_with("file:")
+        || lower.starts_with("http")
+        || lower.starts_with("www.");
+    // One word of small letters with signs between its parts, or with signs that no title has: a file without its end.
+    let is_bare_file =
+        !title.contains(' ') && (title.contains('_') || title.contains('-') && !title.chars().any(char::is_uppercase));
     let extensions = [
         ".doc", ".docx", ".pdf", ".tex", ".dvi", ".ps", ".xls", ".xlsx", ".ppt", ".pptx", ".odt", ".indd", ".qxd",
         ".rtf", ".txt", ".ods", ".odp", ".epub", ".csv", ".html", ".htm", ".md", ".p65", ".fm",
@@ -41,6 +47,7 @@ pub(crate) fn sensible(raw: &str) -> Option<String> {
         && !title.contains('\u{fffd}')
         && !is_path
         && !is_file
+        && !is_bare_file
         && !is_default;
     is_sensible.then_some(title)
 }
@@ -61,9 +68,13 @@ mod tests {
             "  ",
             "12-34",
             "Document1",
+            "fake-memo",
+            "Rapport_final",
+            "www.example.org",
         ] {
             assert_eq!(sensible(title), None, "{title}");
         }
         assert_eq!(sensible("  A \n study ").as_deref(), Some("A study"));
+        assert_eq!(sensible("Jean-Paul").as_deref(), Some("Jean-Paul"));
     }
 }

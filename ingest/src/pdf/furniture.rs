@@ -44,7 +44,8 @@ pub(super) fn remove(pages: &mut [(f32, Vec<Region>)]) {
     for ((_, regions), found) in pages.iter_mut().zip(candidates) {
         let mut doomed: Vec<(usize, usize)> = Vec::new();
         // A page has one number at either end: more of them are marks of a frame, or cells.
-        let numbers = |is_top: bool| found.iter().filter(|(_, _, look)| look.is_top == is_top && look.is_number()).count();
+        let numbers =
+            |is_top: bool| found.iter().filter(|(_, _, look)| look.is_top == is_top && look.is_number()).count();
         let numbers = [numbers(false), numbers(true)];
         for (region, line, look) in found {
             let times = repetitions(&seen, &look);

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::geometry::Frame;
 use super::paragraphs::{Paragraph, Shape};
 use super::tables;
 
@@ -25,6 +26,7 @@ struct Style {
 struct Body {
     size: f32,
     is_bold: bool,
+    frame: Frame,
 }
 
 /// The level of each paragraph that is a heading.
@@ -55,19 +57,20 @@ fn style(paragraph: &Paragraph) -> Style {
 /// The style of most characters of running text, or of all where nothing runs.
 fn body(paragraphs: &[Paragraph]) -> Option<Body> {
     let runs = |paragraph: &&Paragraph| paragraph.shape != Shape::Table && paragraph.lines.len() > 1;
-    let mut chars: HashMap<Style, usize> = HashMap::new();
+    let mut chars: HashMap<(Frame, Style), usize> = HashMap::new();
     let any_runs = paragraphs.iter().any(|paragraph| runs(&paragraph));
     for paragraph in paragraphs.iter().filter(|paragraph| !any_runs || runs(paragraph)) {
         let count: usize =
             paragraph.lines.iter().flat_map(|line| &line.segments).map(|segment| segment.chars.len()).sum();
-        *chars.entry(style(paragraph)).or_default() += count;
+        *chars.entry((paragraph.lines[0].frame, style(paragraph))).or_default() += count;
     }
-    let (style, _) = chars.into_iter().max_by_key(|&(style, count)| (count, style))?;
-    Some(Body { size: style.half_points as f32 / 2.0, is_bold: style.is_bold })
+    let ((frame, style), _) = chars.into_iter().max_by_key(|&(look, count)| (count, look))?;
+    Some(Body { size: style.half_points as f32 / 2.0, is_bold: style.is_bold, frame })
 }
 
 fn is_heading(paragraph: &Paragraph, body: Body) -> bool {
-    if paragraph.shape == Shape::Table || paragraph.lines.len() > MAX_LINES {
+    // What runs along the margin is a stamp, however large.
+    if paragraph.shape == Shape::Table || paragraph.lines.len() > MAX_LINES || paragraph.lines[0].frame != body.frame {
         return false;
     }
     let text: Vec<String> = paragraph.lines.iter().map(super::lines::TextLine::visual_text).collect();

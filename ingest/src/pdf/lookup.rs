@@ -88,7 +88,8 @@ pub(super) fn decoded(stream: &Stream, budget: &mut Budget) -> Result<Vec<u8>, P
     }
 }
 
-/// A text string of the file: UTF-16 or UTF-8 by its mark, else `PDFDocEncoding`.
+/// A text string of the file: UTF-16 or UTF-8 by its mark, else `PDFDocEncoding`, unless it is UTF-8 without a mark,
+/// as many programs write it: letters of `PDFDocEncoding` seldom come in such pairs.
 pub(super) fn text(bytes: &[u8]) -> String {
     if let Some(rest) = bytes.strip_prefix(&[0xfe, 0xff]) {
         return encoding_rs::UTF_16BE.decode_without_bom_handling(rest).0.into_owned();
@@ -99,7 +100,10 @@ pub(super) fn text(bytes: &[u8]) -> String {
     if let Some(rest) = bytes.strip_prefix(&[0xef, 0xbb, 0xbf]) {
         return String::from_utf8_lossy(rest).into_owned();
     }
-    bytes.iter().map(|&byte| pdf_doc_char(byte)).collect()
+    match std::str::from_utf8(bytes) {
+        Ok(text) if !text.is_ascii() => text.to_owned(),
+        _ => bytes.iter().map(|&byte| pdf_doc_char(byte)).collect(),
+    }
 }
 
 /// `PDFDocEncoding`: Latin-1 but for two ranges (ISO 32000-1, annex D.2).
@@ -126,5 +130,6 @@ mod tests {
         assert_eq!(text(b"\xff\xfeA\x00"), "A");
         assert_eq!(text(b"\xef\xbb\xbf\xc3\xa9"), "é");
         assert_eq!(text(b"\xe9\xa0\x84"), "é€—");
+        assert_eq!(text(b"St\xc3\xa9phanie"), "Stéphanie");
     }
 }

@@ -3,7 +3,7 @@
 //! ```text
 //! file ─ interpreter ─ glyphs ─ segments ─ columns ─ lines ─ furniture ─ paragraphs ─ blocks
 //!             │                                                              │
-//!           font/                                              tables, headings, title
+//!           font/                                      tables, headings, title (xmp, first_page)
 //! ```
 
 mod accents;
@@ -14,6 +14,7 @@ mod budget;
 mod columns;
 mod direction;
 mod file;
+mod first_page;
 mod font;
 mod furniture;
 mod geometry;
@@ -33,6 +34,7 @@ mod tables;
 mod tests;
 mod title;
 mod words;
+mod xmp;
 
 use self::budget::Budget;
 use self::interpreter::{Interpreter, Shared};
@@ -93,11 +95,11 @@ fn parse_unguarded(bytes: &[u8], limits: &Limits) -> Result<ParsedDocument, Pars
         });
     }
     let blocks = assemble::blocks(drawn);
-    let title = title::find(document, &blocks, &mut budget)?;
+    let (title, metadata) = title::read(document, &blocks, limits, &mut budget)?;
     Ok(ParsedDocument {
         media_type: MediaType::Pdf,
         title,
-        metadata: title::metadata(document),
+        metadata,
         page_count: Some(page_count),
         page_sizes: pages.iter().map(|page| page.size).collect(),
         blocks,

@@ -1,88 +1,111 @@
-//! The title of a document: what its metadata says when that is sensible, else its main heading.
+//! What a file says about the document in it: its Info dictionary, its XMP packet, its first page.
 
-use lopdf::{Dictionary, Document};
+use lopdf::Document;
 
 use super::budget::Budget;
-use super::lookup;
-use crate::document::{Block, BlockKind, Metadata};
+use super::xmp::Packet;
+use super::{first_page, lookup};
+use crate::document::{Block, Metadata};
 use crate::dublin_core::{doi, year};
 use crate::error::ParseError;
+use crate::limits::Limits;
 use crate::title::sensible;
 
-/// Metadata beyond this is not searched for a title.
-const MAX_METADATA_BYTES: usize = 1 << 20;
+/// Publishers write the identifier into one of these fields.
+const IDENTIFIER_KEYS: [&[u8]; 4] = [b"doi", b"DOI", b"WPS-ARTICLEDOI", b"Subject"];
 
-pub(super) fn find(document: &Document, blocks: &[Block], budget: &mut Budget) -> Result<Option<String>, ParseError> {
-    if let Some(title) = from_info(document) {
-        return Ok(Some(title));
-    }
-    if let Some(title) = from_metadata(document, budget)? {
-        return Ok(Some(title));
-    }
-    Ok(main_heading(blocks))
-}
+/// Title and the rest. What was written on purpose counts before what programs write, that before what the first
+/// page looks like.
+pub(super) fn read(
+    document: &Document,
+    blocks: &[Block],
+    limits: &Limits,
+    budget: &mut Budget,
+) -> Result<(Option<String>, Metadata), ParseError> {
+    let info = lookup::dictionary(document, &document.trailer, b"Info");
+    let field = |key: &[u8]| Some(lookup::text(lookup::value(document, info?, key)?.as_str().ok()?));
+    let packet = Packet::read(document, limits, budget)?;
+    let title = field(b"Title").and_then(|title| sensible(&title));
+    let title = title.or(packet.title).or_else(|| first_page::title(blocks));
 
-fn from_info(document: &Document) -> Option<String> {
-    let info: &Dictionary = lookup::dictionary(document, &document.trailer, b"Info")?;
-    let title = lookup::value(document, info, b"Title")?.as_str().ok()?;
-    sensible(&lookup::text(title))
-}
-
-/// What the file says about itself beside its title.
-pub(super) fn metadata(document: &Document) -> Metadata {
     let mut metadata = Metadata::default();
-    let Some(info) = lookup::dictionary(document, &document.trailer, b"Info") else { return metadata };
-    let field = |key: &[u8]| Some(lookup::text(lookup::value(document, info, key)?.as_str().ok()?));
-    metadata.add_authors(&field(b"Author").unwrap_or_default());
-    metadata.year = field(b"CreationDate").and_then(|date| year(&date));
-    // Publishers write it into one of these.
-    let keys: [&[u8]; 4] = [b"doi", b"DOI", b"WPS-ARTICLEDOI", b"Subject"];
-    metadata.doi = keys.into_iter().filter_map(field).find_map(|text| doi(&text));
+    for name in authors(&field(b"Author").unwrap_or_default(), &packet.authors) {
+        metadata.add_authors(&name);
+    }
+    if metadata.authors.is_empty() {
+        first_page::authors(blocks).iter().for_each(|name| metadata.add_authors(name));
+    }
+    metadata.year = packet.year.or_else(|| field(b"CreationDate").and_then(|date| year(&date)));
+    let stated = IDENTIFIER_KEYS.into_iter().filter_map(field).find_map(|text| doi(&text));
+    metadata.doi = packet.doi.or(stated).or_else(|| first_page::identifier(blocks));
     let language = document.catalog().ok().and_then(|catalog| lookup::value(document, catalog, b"Lang"));
-    metadata.language = language.and_then(|tag| tag.as_str().ok()).map(lookup::text).filter(|tag| !tag.is_empty());
-    metadata
+    let language = language.and_then(|tag| tag.as_str().ok()).map(lookup::text).filter(|tag| !tag.is_empty());
+    metadata.language = language.or(packet.language);
+    Ok((title, metadata))
 }
 
-/// `dc:title` of the XMP packet.
-fn from_metadata(document: &Document, budget: &mut Budget) -> Result<Option<String>, ParseError> {
-    let stream = document.catalog().ok().and_then(|catalog| lookup::stream(document, catalog, b"Metadata"));
-    let Some(stream) = stream else {
-        return Ok(None);
+/// The packet has a name in each entry; the dictionary has all in one, however they are put together.
+fn authors(field: &str, entries: &[String]) -> Vec<String> {
+    let listed = if entries.len() > 1 { entries.to_vec() } else { separated(field) };
+    let listed = if listed.is_empty() { entries.to_vec() } else { listed };
+    listed.into_iter().filter(|name| !is_account(name)).collect()
+}
+
+fn separated(field: &str) -> Vec<String> {
+    let field = field.replace(" and ", ";");
+    let parts: Vec<&str> = field.split([',', '&']).map(str::trim).collect();
+    // `Roche, Anna` is one name; `Anna Roche, Paul Vidal` are two.
+    let is_full_name = |part: &&str| {
+        let words = part.split_whitespace().count();
+        (2..=4).contains(&words) && part.chars().next().is_some_and(char::is_uppercase)
     };
-    let mut bytes = lookup::decoded(stream, budget)?;
-    bytes.truncate(MAX_METADATA_BYTES);
-    let packet = String::from_utf8_lossy(&bytes);
-    Ok(xmp_title(&packet).and_then(|title| sensible(&title)))
+    let names = if parts.len() > 1 && parts.iter().all(is_full_name) { parts.join(";") } else { field.clone() };
+    names.split(';').map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()).collect()
 }
 
-fn xmp_title(packet: &str) -> Option<String> {
-    let (_, after) = packet.split_once("<dc:title")?;
-    let (inside, _) = after.split_once("</dc:title>")?;
-    let (_, item) = inside.split_once("<rdf:li")?;
-    let (_, item) = item.split_once('>')?;
-    let (text, _) = item.split_once('<')?;
-    quick_xml::escape::unescape(text).ok().map(std::borrow::Cow::into_owned)
-}
-
-/// The largest heading on the first page, the first of them.
-fn main_heading(blocks: &[Block]) -> Option<String> {
-    let level = |block: &Block| match block.kind {
-        BlockKind::Heading { level } if block.page == Some(1) => Some(level),
-        _ => None,
-    };
-    let top = blocks.iter().filter_map(level).min()?;
-    let heading = blocks.iter().find(|block| level(block) == Some(top))?;
-    sensible(&heading.text)
+/// Names that programs and systems give to whoever uses them.
+fn is_account(name: &str) -> bool {
+    const ACCOUNTS: [&str; 16] = [
+        "anonymous",
+        "admin",
+        "administrator",
+        "administrateur",
+        "author",
+        "default",
+        "guest",
+        "none",
+        "owner",
+        "root",
+        "test",
+        "unknown",
+        "user",
+        "utilisateur",
+        "benutzer",
+        "usuario",
+    ];
+    ACCOUNTS.contains(&name.trim().to_lowercase().as_str()) || !name.chars().any(char::is_alphabetic)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::xmp_title;
+    use super::authors;
 
     #[test]
-    fn title_in_xmp() {
-        let packet =
-            "<x><dc:title>\n<rdf:Alt><rdf:li xml:lang=\"x-default\">A &amp; B</rdf:li></rdf:Alt></dc:title></x>";
-        assert_eq!(xmp_title(packet).as_deref(), Some("A & B"));
+    fn fields_of_authors_are_taken_apart() {
+        for (field, expected) in [
+            ("Anna Roche", &["Anna Roche"][..]),
+            ("Roche, Anna", &["Roche, Anna"]),
+            ("Anna Roche, Paul Vidal and Léa Petit", &["Anna Roche", "Paul Vidal", "Léa Petit"]),
+            ("A. Roche; B. Vidal", &["A. Roche", "B. Vidal"]),
+            ("Vineyards, a division of Cellars", &["Vineyards, a division of Cellars"]),
+            ("Vines & Sons Company", &["Vines & Sons Company"]),
+            ("Administrator", &[]),
+            ("anonymous", &[]),
+            ("", &[]),
+        ] {
+            assert_eq!(authors(field, &[]), expected, "{field}");
+        }
+        let entries = ["Anna Roche".to_owned(), "Paul Vidal".to_owned()];
+        assert_eq!(authors("Anna Roche et al.", &entries), entries);
     }
 }

@@ -56,7 +56,12 @@ enum Command {
     /// Add files, folders or web addresses
     Ingest(ingest::IngestArgs),
     /// Show what a file becomes: its blocks in order
-    Parse { file: PathBuf },
+    Parse {
+        file: PathBuf,
+        /// Also show where this text stands; may be repeated
+        #[arg(long, value_name = "TEXT")]
+        quote: Vec<String>,
+    },
     /// Find passages
     Search(query::SearchArgs),
     /// Ask a question
@@ -139,7 +144,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         }
         Command::Worker => serve::worker(settings)?,
         Command::Ingest(arguments) => return ingest::ingest(&settings, &arguments, json),
-        Command::Parse { file } => parse::parse(&settings, &file, json)?,
+        Command::Parse { file, quote } => parse::parse(&settings, &file, &quote, json)?,
         Command::Search(arguments) => query::search(&settings, &arguments, json)?,
         Command::Ask(arguments) => query::ask(&settings, &arguments, json)?,
         Command::Documents(command) => documents::documents(&settings, &command, json)?,

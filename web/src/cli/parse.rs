@@ -11,7 +11,8 @@ use super::print_json;
 use crate::config::Settings;
 use crate::limits;
 
-pub fn parse(settings: &Settings, file: &Path, json: bool) -> anyhow::Result<()> {
+/// `quotes` are looked for in the document's text.
+pub fn parse(settings: &Settings, file: &Path, quotes: &[String], json: bool) -> anyhow::Result<()> {
     let bytes = fs_err::read(file)?;
     let name = file.file_name().map(|name| name.to_string_lossy().into_owned());
     let program = std::env::current_exe().context("finding this program's own file")?;
@@ -22,16 +23,42 @@ pub fn parse(settings: &Settings, file: &Path, json: bool) -> anyhow::Result<()>
         Err(error) => anyhow::bail!("{}: {error} ({}); {}", file.display(), error.code(), error.hint()),
     };
     if json {
-        return print_json(&described(&document));
+        let mut described = described(&document);
+        if !quotes.is_empty() {
+            described["quotes"] = quotes.iter().map(|quote| places(&document, quote)).collect();
+        }
+        return print_json(&described);
     }
     for block in &document.blocks {
         let page = block.page.map_or_else(String::new, |page| format!("p. {page}"));
         println!("{:<10} {page:<6} {}", block.kind.as_str(), block.text.replace('\n', "\n                  "));
     }
+    for quote in quotes {
+        println!("{}", places(&document, quote));
+    }
     for warning in &document.warnings {
         println!("warning: {} ({})", warning.message, warning.code);
     }
     Ok(())
+}
+
+/// Where a quote stands, each time that it does.
+fn places(document: &ParsedDocument, quote: &str) -> Value {
+    let (text, layout) = (document.text(), document.layout());
+    let chars = |bytes: usize| text[..bytes].chars().count() as u32;
+    let found: Vec<Value> = text
+        .match_indices(quote)
+        .map(|(start, _)| {
+            let (char_start, char_end) = (chars(start), chars(start + quote.len()));
+            json!({
+                "char_start": char_start,
+                "char_end": char_end,
+                "page": layout.page_of(char_start),
+                "boxes": layout.boxes(char_start, char_end),
+            })
+        })
+        .collect();
+    json!({ "quote": quote, "places": found })
 }
 
 fn described(document: &ParsedDocument) -> Value {
