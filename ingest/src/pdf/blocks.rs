@@ -7,6 +7,7 @@ use unicode_normalization::char::compose;
 use super::direction::{self, LogicalChar};
 use super::geometry::{Frame, Rectangle};
 use super::lines::TextLine;
+use super::segments::{PlacedChar, Segment};
 use super::words::{Words, is_hyphen};
 use crate::document::Line;
 
@@ -77,40 +78,63 @@ struct Builder {
 
 impl Builder {
     fn start_line(&mut self, line: &TextLine) {
-        self.rows.push(Row { page: line.page, frame: line.frame, top: line.top, bottom: line.bottom });
+        let (top, bottom) = match line.segments.first() {
+            Some(first) if line.is_stacked => (first.top, first.bottom),
+            _ => (line.top, line.bottom),
+        };
+        self.rows.push(Row { page: line.page, frame: line.frame, top, bottom });
     }
 
     fn line(&mut self, line: &TextLine, joining: Joining) {
-        let mut visual = Vec::new();
-        let mut previous_end = None;
-        let mut cells = Vec::new();
+        let mut piece = Vec::new();
+        let mut previous: Option<&Segment> = None;
+        // Of the cell, of which a short line may follow a long one.
+        let mut right = f32::NEG_INFINITY;
         for segment in &line.segments {
-            if let Some(end) = previous_end {
-                if joining == Joining::Cells && segment.x0 - end > 0.5 * line.size {
-                    cells.push(std::mem::take(&mut visual));
+            if let Some(before) = previous {
+                right = if line.is_stacked { right.max(before.x1) } else { before.x1 };
+                let is_cell = joining == Joining::Cells && segment.x0 - right > 0.5 * line.size;
+                let is_below = line.is_stacked && (segment.base - before.base).abs() > 0.2 * line.size;
+                if is_cell || is_below {
+                    self.piece(std::mem::take(&mut piece));
+                    if is_cell {
+                        self.separate_cells(segment);
+                    } else {
+                        self.space();
+                    }
                 } else {
-                    visual.push(super::segments::PlacedChar { c: ' ', x0: end, x1: segment.x0.max(end) });
+                    piece.push(PlacedChar { c: ' ', x0: before.x1, x1: segment.x0.max(before.x1) });
+                }
+                if is_below {
+                    let (top, bottom) = (segment.top, segment.bottom);
+                    self.rows.push(Row { page: line.page, frame: line.frame, top, bottom });
                 }
             }
-            visual.extend_from_slice(&segment.chars);
-            previous_end = Some(segment.x1);
+            piece.extend_from_slice(&segment.chars);
+            previous = Some(segment);
         }
-        cells.push(visual);
-        for (index, cell) in cells.into_iter().enumerate() {
-            if index > 0 {
-                self.separate_cells(&cell);
-            }
-            for c in direction::logical(cell) {
-                self.push(&c);
-                self.shorten_leader();
-            }
+        self.piece(piece);
+    }
+
+    /// Characters in visual order, of one stretch of text.
+    fn piece(&mut self, visual: Vec<PlacedChar>) {
+        for c in direction::logical(visual) {
+            self.push(&c);
+            self.shorten_leader();
+        }
+    }
+
+    /// Between two lines of one cell.
+    fn space(&mut self) {
+        if let Some(&last) = self.chars.last().filter(|last| !last.c.is_whitespace()) {
+            self.chars.push(Char { c: ' ', x0: last.x1, x1: last.x1, ..last });
         }
     }
 
     /// The separator takes the space between the cells.
-    fn separate_cells(&mut self, next: &[super::segments::PlacedChar]) {
+    fn separate_cells(&mut self, next: &Segment) {
         let start = self.chars.last().map_or(0.0, |last| last.x1);
-        let end = next.first().map_or(start, |first| first.x0).max(start);
+        let end = next.chars.first().map_or(start, |first| first.x0).max(start);
         let step = (end - start) / CELL_SEPARATOR.len() as f32;
         for (index, c) in CELL_SEPARATOR.chars().enumerate() {
             self.chars.push(Char {
@@ -235,7 +259,7 @@ impl Builder {
         while start < self.chars.len() {
             let end =
                 (start + 1..self.chars.len()).find(|&index| !self.continues(start, index)).unwrap_or(self.chars.len());
-            lines.push(self.piece(start, end));
+            lines.push(self.drawn(start, end));
             start = end;
         }
         (text, lines)
@@ -252,7 +276,7 @@ impl Builder {
             && !jumps_back
     }
 
-    fn piece(&self, start: usize, end: usize) -> Line {
+    fn drawn(&self, start: usize, end: usize) -> Line {
         let chars = &self.chars[start..end];
         let row = &self.rows[chars[0].row];
         let mut x = Vec::with_capacity(chars.len() + 1);

@@ -1,5 +1,6 @@
 //! Regions of a page → lines of text.
 
+use super::bands;
 use super::columns;
 use super::direction;
 use super::geometry::Frame;
@@ -22,7 +23,9 @@ pub(super) struct TextLine {
     pub is_bold: bool,
     pub is_monospaced: bool,
     pub is_right_to_left: bool,
-    /// From left to right, at least one.
+    /// It is a row of cells of which some hold several lines of their own.
+    pub is_stacked: bool,
+    /// From left to right, at least one; in a stacked row cell by cell, and in those from top to bottom.
     pub segments: Vec<Segment>,
 }
 
@@ -30,7 +33,7 @@ pub(super) struct TextLine {
 pub(super) type Region = Vec<TextLine>;
 
 impl TextLine {
-    fn new(page: u32, frame: Frame, segments: Vec<Segment>) -> Option<Self> {
+    pub(super) fn new(page: u32, frame: Frame, segments: Vec<Segment>) -> Option<Self> {
         let main = segments.iter().max_by_key(|segment| segment.chars.len())?;
         let (base, size) = (main.base, main.size);
         let edge = |pick: fn(&Segment) -> f32| segments.iter().map(pick);
@@ -46,6 +49,7 @@ impl TextLine {
             is_bold: segments.iter().all(|segment| segment.is_bold),
             is_monospaced: segments.iter().all(|segment| segment.is_monospaced),
             is_right_to_left: direction::is_mostly_right_to_left(segments.iter().flat_map(|segment| &segment.chars)),
+            is_stacked: false,
             segments,
         })
     }
@@ -103,8 +107,8 @@ pub(super) fn read(page: u32, drawn: &PageGlyphs) -> Vec<Region> {
     let mut regions = Vec::new();
     for (frame, glyphs) in frames {
         for region in columns::regions(segments::build(drawn, &glyphs)) {
-            let lines: Region =
-                rows::group(region).into_iter().filter_map(|row| TextLine::new(page, frame, row)).collect();
+            let rows = rows::group(region).into_iter();
+            let lines: Region = bands::merge(rows.filter_map(|row| TextLine::new(page, frame, row)).collect());
             if !lines.is_empty() {
                 regions.push(lines);
             }

@@ -9,6 +9,7 @@
 mod accents;
 mod annotations;
 mod assemble;
+mod bands;
 mod blocks;
 mod budget;
 mod columns;

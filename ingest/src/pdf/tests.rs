@@ -152,6 +152,32 @@ fn aligned_cells_are_a_table() {
 }
 
 #[test]
+fn a_long_cell_beside_centred_ones_is_one_cell() {
+    let mut content = String::new();
+    for (row, (date, [first, second])) in [
+        ("27 January", ["Permission to spend what is needed", "before the budget is voted"]),
+        ("6 March", ["Subscription of the village to the", "association of small towns"]),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let y = 700.0 - 30.0 * row as f32;
+        content += &show(200.0, y, 11.0, first);
+        content += &(show(72.0, y - 6.6, 11.0, date) + &show(420.0, y - 6.6, 11.0, "Approved"));
+        content += &show(200.0, y - 13.2, 11.0, second);
+    }
+    let document = parsed(Pdf::page(&content));
+    assert_eq!(
+        texts(&document),
+        ["27 January | Permission to spend what is needed before the budget is voted | Approved\n\
+          6 March | Subscription of the village to the association of small towns | Approved"]
+    );
+    let (x, y, width, _) = box_of(&document, "before the budget");
+    assert!((x - 200.0).abs() < 0.1 && width > 60.0, "{x} {width}");
+    assert!(y < 792.0 - 686.8 && y > 792.0 - 700.0, "{y}");
+}
+
+#[test]
 fn headings_make_paths() {
     let mut content = show(72.0, 740.0, 18.0, "Terraces");
     content += &show_lines(72.0, 710.0, 10.0, &PROSE[..3]);
