@@ -25,6 +25,8 @@ pub mod error;
 pub mod html;
 pub mod jats;
 pub mod json;
+#[cfg(feature = "worker")]
+mod language;
 pub mod layout;
 pub mod limits;
 #[cfg(test)]

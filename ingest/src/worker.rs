@@ -19,6 +19,7 @@ use self::lease::Lease;
 use crate::cell::Cell;
 use crate::chunk::{Chunk, MAX_CHUNK_TOKENS, chunk};
 use crate::document::ParsedDocument;
+use crate::language;
 use crate::structure::Structure;
 
 /// How long a job stays this worker's without a sign of life.
@@ -266,8 +267,9 @@ pub fn embedding_text(title: Option<&str>, chunk: &Chunk) -> String {
 
 /// What the store keeps of a parsed, chunked and embedded document.
 pub fn new_revision(document: &ParsedDocument, chunks: Vec<Chunk>, vectors: Vec<Vec<f32>>) -> NewRevision {
-    let chunks = chunks.into_iter().zip(vectors).map(|(chunk, embedding)| NewChunk {
-        language: terroir_store::detect(&chunk.text),
+    let languages = language::of_chunks(document, &chunks);
+    let chunks = chunks.into_iter().zip(languages).zip(vectors).map(|((chunk, language), embedding)| NewChunk {
+        language,
         ordinal: chunk.ordinal,
         text: chunk.text,
         heading_path: chunk.heading_path,

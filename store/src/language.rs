@@ -73,6 +73,14 @@ pub fn detect(text: &str) -> Language {
     DETECTOR.detect_language_of(&text[..end]).map_or(Language::Other, Language::of)
 }
 
+/// How likely a text is in each of the languages that are analysed, 0 to 1 in sum; nothing for a text of another
+/// script, or without words.
+pub fn likelihoods(text: &str) -> Vec<(Language, f64)> {
+    let values = DETECTOR.compute_language_confidence_values(text);
+    let known = values.into_iter().map(|(language, confidence)| (Language::of(language), confidence));
+    known.filter(|(_, confidence)| *confidence > 0.0).collect()
+}
+
 /// The language of a query, among the languages that the documents in scope are in. One language in
 /// scope needs no guess.
 pub fn detect_query(text: &str, in_scope: &[Language]) -> Language {

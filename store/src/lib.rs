@@ -37,7 +37,7 @@ pub use error::StoreError;
 pub use ids::{ChunkId, CollectionId, DocumentId, RevisionId};
 pub use index_set::Reindexed;
 pub use job::{ErrorRecord, Job, JobState, Queue};
-pub use language::{Language, detect};
+pub use language::{Language, detect, likelihoods};
 pub use revise::{NewChunk, NewRevision, Revision};
 pub use search::{Hit, Mode, Scope, SearchRequest, SearchResponse};
 pub use store::{Collection, Store, StoreOptions};
