@@ -84,7 +84,8 @@ $(HANDBOOK): docs/handbook.md docs/handbook.py
 test: requirements test-requirements page build models corpus test-page test-rust test-browser
 
 test-requirements:
-	@tests/requirements.sh chromium:chromium initdb:postgresql pdftotext:poppler-utils
+	@tests/requirements.sh chromium:chromium initdb:postgresql pdftotext:poppler-utils \
+		tesseract:tesseract-ocr tesseract-fra:tesseract-ocr-fra
 
 test-page: web/ui/node_modules/.package-lock.json
 	cd web/ui && npm run check && npm test

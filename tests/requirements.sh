@@ -8,6 +8,8 @@ present() {
         pip) python3 -m pip --version >/dev/null 2>&1 ;;
         # PostgreSQL's server programs are not on the PATH of Debian.
         initdb) compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || command -v initdb >/dev/null ;;
+        # Data for a language, not a command.
+        tesseract-*) tesseract --list-langs 2>/dev/null | grep -qx "${1#tesseract-}" ;;
         node) command -v node >/dev/null && [ "$(node -p 'process.versions.node.split(".")[0]')" -ge 20 ] ;;
         *) command -v "$1" >/dev/null ;;
     esac

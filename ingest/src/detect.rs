@@ -7,6 +7,7 @@ use std::borrow::Cow;
 
 use crate::document::MediaType;
 use crate::error::ParseError;
+use crate::picture;
 use crate::text::decode;
 
 /// Bytes looked at.
@@ -14,12 +15,8 @@ const HEAD_BYTES: usize = 8 << 10;
 
 /// Signatures of formats that are not read, and their names for people.
 const UNREAD: &[(&[u8], &str)] = &[
-    (b"\x89PNG", "PNG image"),
-    (b"\xff\xd8\xff", "JPEG image"),
-    (b"GIF8", "GIF image"),
-    (b"BM", "BMP image"),
-    (b"II*\0", "TIFF image"),
-    (b"MM\0*", "TIFF image"),
+    (b"\0\0\0\x18ftypheic", "HEIC image"),
+    (b"\0\0\0\x24ftypheic", "HEIC image"),
     (b"RIFF", "audio or video (RIFF)"),
     (b"ID3", "MP3 audio"),
     (b"\x7fELF", "program"),
@@ -28,6 +25,25 @@ const UNREAD: &[(&[u8], &str)] = &[
     (b"7z\xbc\xaf", "7-Zip archive"),
     (b"Rar!", "RAR archive"),
 ];
+
+/// What text recognition can read of a file, by its first bytes alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Recognisable {
+    Pdf,
+    Picture,
+}
+
+/// Only for files whose parser said that text is missing: the bytes of a PDF may stand in others.
+pub(crate) fn recognisable(bytes: &[u8]) -> Option<Recognisable> {
+    let head = &bytes[..bytes.len().min(1024)];
+    if head.starts_with(b"PK\x03\x04") || head.starts_with(b"\xd0\xcf\x11\xe0") {
+        return None;
+    }
+    if find(head, b"%PDF-").is_some() {
+        return Some(Recognisable::Pdf);
+    }
+    picture::detect(bytes).map(|_| Recognisable::Picture)
+}
 
 /// What a file is.
 pub fn detect(bytes: &[u8], file_name: Option<&str>) -> Result<MediaType, ParseError> {
@@ -48,6 +64,9 @@ pub fn detect(bytes: &[u8], file_name: Option<&str>) -> Result<MediaType, ParseE
     // The signature of a PDF may follow some junk (ISO 32000-2, annex I).
     if find(&head[..head.len().min(1024)], b"%PDF-").is_some() {
         return Ok(MediaType::Pdf);
+    }
+    if let Some(media_type) = picture::detect(bytes) {
+        return Ok(media_type);
     }
     if let Some((_, name)) = UNREAD.iter().find(|(signature, _)| head.starts_with(signature)) {
         return Err(unsupported(name));
@@ -135,6 +154,9 @@ mod tests {
             (b"* Title\n", "a.org", MediaType::Org),
             (b"\\documentclass{article}", "a.txt", MediaType::Latex),
             (b"WEBVTT\n\n00:01.000 --> 00:02.000\nx", "a.txt", MediaType::Subtitles),
+            (b"\x89PNG\r\n\x1a\n\0", "a.txt", MediaType::Png),
+            (b"RIFF\x10\0\0\0WEBPVP8 ", "a", MediaType::Webp),
+            (b"BMW and others\nP4 is a picture", "a.txt", MediaType::Text),
             (b"1\n00:00:01,000 --> 00:00:02,000\nx\n", "a.txt", MediaType::Subtitles),
         ] {
             assert_eq!(detect(bytes, Some(name)), Ok(expected), "{name} {:?}", String::from_utf8_lossy(bytes));
@@ -144,7 +166,7 @@ mod tests {
     #[test]
     fn what_is_not_read_is_named() {
         for (bytes, name) in
-            [(&b"\x89PNG\r\n"[..], "PNG"), (b"\x7fELF\x02", "program"), (b"ab\0\0\0\x01\x02cd", "binary")]
+            [(&b"\x00\x00\x00\x18ftypheic"[..], "HEIC"), (b"\x7fELF\x02", "program"), (b"ab\0\0\0\x01\x02cd", "binary")]
         {
             let error = detect(bytes, None).unwrap_err();
             assert_eq!(error.code(), "unsupported_format");

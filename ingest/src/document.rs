@@ -25,6 +25,9 @@ pub struct ParsedDocument {
     pub page_sizes: Vec<PageSize>,
     pub blocks: Vec<Block>,
     pub warnings: Vec<Warning>,
+    /// Pages, from 1, that say too little themselves: text recognition may read more on them.
+    #[serde(default)]
+    pub unread_pages: Vec<u32>,
 }
 
 /// What a document says about itself, as far as its format holds it. Its title stands in [`ParsedDocument`].
@@ -146,6 +149,7 @@ impl ParsedDocument {
             page_sizes: Vec::new(),
             blocks,
             warnings: warnings.into_iter().collect(),
+            unread_pages: Vec::new(),
         }
     }
 

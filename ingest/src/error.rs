@@ -27,6 +27,13 @@ pub enum ParseError {
     /// `pages` where the format has any.
     #[error("{}", no_text(*pages))]
     NoText { pages: Option<u32> },
+    /// Text recognition was tried.
+    #[error("text recognition finds no text on any of {pages} pages")]
+    NothingRecognised { pages: u32 },
+    #[error("text recognition failed: {reason}")]
+    NotRecognised { reason: String },
+    #[error("cannot convert the file: {reason}")]
+    NotConverted { reason: String },
     #[error("file has {bytes} bytes, more than the limit of {max_bytes}")]
     TooLarge { bytes: u64, max_bytes: u64 },
     /// `limit` says what was counted, for example `pages`; `allowed` how many there may be.
@@ -50,6 +57,9 @@ impl ParseError {
             Self::Locked { .. } => "encrypted_file",
             Self::Damaged { .. } => "damaged_file",
             Self::NoText { .. } => "no_text",
+            Self::NothingRecognised { .. } => "nothing_recognised",
+            Self::NotRecognised { .. } => "recognition_failed",
+            Self::NotConverted { .. } => "conversion_failed",
             Self::TooLarge { .. } => "too_large",
             Self::LimitExceeded { .. } => "limit_exceeded",
             Self::TimedOut { .. } => "timed_out",
@@ -63,10 +73,10 @@ impl ParseError {
         match self {
             Self::Empty => "check that the file was copied completely, then add it again",
             Self::Unsupported { media_type } if media_type == OLDER_WORD => {
-                "open it in a word processor, save it as DOCX and add that"
+                "install LibreOffice (soffice) to have it converted; or open it in a word processor, save it as DOCX and add that"
             }
             Self::Unsupported { media_type } if media_type == OLDER_POWERPOINT => {
-                "open it in a program for presentations, save it as PPTX and add that"
+                "install LibreOffice (soffice) to have it converted; or open it in a program for presentations, save it as PPTX and add that"
             }
             Self::Unsupported { .. } => {
                 "save it as PDF, DOCX, XLSX, PPTX, OpenDocument, HTML or plain text and add that"
@@ -74,9 +84,14 @@ impl ParseError {
             Self::Encrypted | Self::Locked { .. } => "save a copy without a password and add that",
             Self::Damaged { .. } => "open it in its own program, save it again and add the new copy",
             Self::NoText { pages: Some(_) } => {
-                "the pages are probably images: run text recognition (OCR) on it and add the result"
+                "the pages are probably images: install tesseract and leave ingest.recognition on, then add it again"
             }
             Self::NoText { pages: None } => "pictures are not read: add their text in a file of its own",
+            Self::NothingRecognised { .. } => {
+                "if you can read text on it, add a sharper picture (200 to 300 dots per inch), upright and in good contrast"
+            }
+            Self::NotRecognised { .. } => "see docs/operating.md on text recognition, then add the file again",
+            Self::NotConverted { .. } => "open it in its own program, save it as DOCX, PPTX or PDF and add that",
             Self::TooLarge { .. } => "split it into smaller files",
             Self::LimitExceeded { .. } => "split it into smaller files; if it comes from somebody else, don't trust it",
             Self::TimedOut { .. } => "split it into smaller files, or raise the time limit",

@@ -36,6 +36,18 @@ pub enum MediaType {
     Org,
     Latex,
     Subtitles,
+    /// Word 97 to 2003: read as what LibreOffice makes of it.
+    Doc,
+    /// `PowerPoint` 97 to 2003, likewise.
+    Ppt,
+    Png,
+    Jpeg,
+    Tiff,
+    Webp,
+    Gif,
+    Bmp,
+    /// PBM, PGM and PPM.
+    Pnm,
 }
 
 const NAMES: &[(MediaType, &str)] = &[
@@ -67,6 +79,15 @@ const NAMES: &[(MediaType, &str)] = &[
     (MediaType::Org, "text/org"),
     (MediaType::Latex, "text/x-tex"),
     (MediaType::Subtitles, "text/vtt"),
+    (MediaType::Doc, "application/msword"),
+    (MediaType::Ppt, "application/vnd.ms-powerpoint"),
+    (MediaType::Png, "image/png"),
+    (MediaType::Jpeg, "image/jpeg"),
+    (MediaType::Tiff, "image/tiff"),
+    (MediaType::Webp, "image/webp"),
+    (MediaType::Gif, "image/gif"),
+    (MediaType::Bmp, "image/bmp"),
+    (MediaType::Pnm, "image/x-portable-anymap"),
 ];
 
 impl MediaType {

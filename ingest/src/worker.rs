@@ -9,17 +9,18 @@ use std::time::{Duration, Instant};
 
 use terroir_embed::{EmbedError, Encoder, Input, Priority};
 use terroir_store::{Bibliography, Job, NewChunk, NewRevision, Stage, Store, StoreError};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
 use self::checkpoint::EmbeddedChunks;
 use self::failure::Failure;
 use self::lease::Lease;
-use crate::cell::Cell;
 use crate::chunk::{Chunk, MAX_CHUNK_TOKENS, chunk};
 use crate::document::ParsedDocument;
 use crate::language;
+use crate::reader::Reader;
+use crate::recognition::PageDone;
 use crate::structure::Structure;
 
 /// How long a job stays this worker's without a sign of life.
@@ -36,6 +37,8 @@ const COMMITTING: usize = 32;
 /// Files of at most this length may be read beside those that have the turns, one at a time: a person with a small file
 /// does not wait for hundreds of pages of others.
 const EXPRESS_BYTES: u64 = 256 << 10;
+/// Recognised pages that wait to be recorded.
+const RECOGNISED_WAITING: usize = 16;
 /// Tries of a job whose failure may pass.
 const MAX_ATTEMPTS: u32 = 4;
 
@@ -57,7 +60,7 @@ pub struct Worker {
 struct Bench {
     store: Store,
     encoder: Encoder,
-    cell: Arc<Cell>,
+    reader: Reader,
     /// Documents that may be read and embedded at the same time.
     reading: Arc<Semaphore>,
     /// Small ones beside them.
@@ -67,13 +70,13 @@ struct Bench {
 
 impl Worker {
     /// Starts the tasks; call it inside a tokio runtime.
-    pub fn start(store: Store, encoder: Encoder, cell: Cell, options: &WorkerOptions) -> Self {
+    pub fn start(store: Store, encoder: Encoder, reader: Reader, options: &WorkerOptions) -> Self {
         let (stop, stopping) = watch::channel(false);
         let concurrency = options.concurrency.max(1);
         let (reading, express) = (Arc::new(Semaphore::new(concurrency)), Arc::new(Semaphore::new(1)));
         // Not the process's number: two machines may have the same.
         let name = Uuid::new_v4().simple().to_string();
-        let bench = Bench { store, encoder, cell: Arc::new(cell), reading, express, name };
+        let bench = Bench { store, encoder, reader, reading, express, name };
         let tasks = (0..concurrency + COMMITTING).map(|number| {
             let mut bench = bench.clone();
             bench.name = format!("{}-{number}", bench.name);
@@ -210,8 +213,23 @@ async fn parsed(bench: &Bench, job: &Job) -> Result<ParsedDocument, Failure> {
     let path = bench.store.blobs().path(&job.sha256);
     let bytes =
         tokio::task::spawn_blocking(move || fs_err::read(path)).await.map_err(|error| Failure::panicked(&error))??;
-    let document = bench.cell.parse(bytes, Some(&job.file_name)).await?;
-    checkpoint::keep_parsed(&bench.store, job, document, began.elapsed()).await
+    let (done, pages) = mpsc::channel(RECOGNISED_WAITING);
+    let known = checkpoint::recognised(&bench.store, job).await?;
+    let reading = bench.reader.read(bytes, Some(&job.file_name), known, done);
+    let (document, ()) = tokio::join!(reading, keep_recognised(bench, job, pages));
+    checkpoint::keep_parsed(&bench.store, job, document?, began.elapsed()).await
+}
+
+/// Keeps each page that text recognition has read, and says how many they are, until it is through.
+async fn keep_recognised(bench: &Bench, job: &Job, mut pages: mpsc::Receiver<PageDone>) {
+    while let Some(PageDone { page, done, total }) = pages.recv().await {
+        let shown = bench.store.set_stage(job, Stage::Recognising, Some((done, total))).await;
+        let kept = checkpoint::keep_recognised(&bench.store, job, &page).await;
+        if let Err(error) = shown.and(kept) {
+            // A lost job shows itself at its next step, which fails.
+            tracing::debug!(%error, job.id, "the progress of text recognition was not recorded");
+        }
+    }
 }
 
 async fn chunked(document: ParsedDocument, encoder: Encoder) -> Result<(ParsedDocument, Vec<Chunk>), Failure> {

@@ -90,7 +90,7 @@ fn cell(limits: Limits) -> Cell {
 }
 
 async fn parsed(text: &str, limits: Limits) -> Answer {
-    cell(limits).parse(text.as_bytes().to_vec(), Some("a.txt")).await
+    cell(limits).parse(text.as_bytes(), Some("a.txt")).await
 }
 
 fn text(document: &ParsedDocument) -> String {
@@ -157,7 +157,7 @@ async fn files_network_and_programs_are_out_of_reach() {
 }
 
 async fn a_program_that_is_not_there_is_an_error() {
-    let error = Cell::new("/nowhere/terroir".into(), Limits::default()).parse(b"x".to_vec(), None).await.unwrap_err();
+    let error = Cell::new("/nowhere/terroir".into(), Limits::default()).parse(b"x", None).await.unwrap_err();
     assert_eq!(error.code(), "io");
 }
 
@@ -165,7 +165,7 @@ async fn cells_run_side_by_side() {
     let cell = cell(Limits::default());
     let documents = (0..8).map(|number| {
         let cell = cell.clone();
-        tokio::spawn(async move { (number, cell.parse(format!("document {number}").into_bytes(), None).await) })
+        tokio::spawn(async move { (number, cell.parse(format!("document {number}").as_bytes(), None).await) })
     });
     for document in documents.collect::<Vec<_>>() {
         let (number, answer) = document.await.expect("the task ends");

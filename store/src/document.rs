@@ -67,6 +67,7 @@ impl Status {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stage {
     Parsing,
+    Recognising,
     Chunking,
     Embedding,
     Indexing,
@@ -76,6 +77,7 @@ impl Stage {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Parsing => "parsing",
+            Self::Recognising => "recognising",
             Self::Chunking => "chunking",
             Self::Embedding => "embedding",
             Self::Indexing => "indexing",

@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 const CRATES: [&str; 6] = ["ingest", "embed", "store", "generate", "web", "tests"];
 
 /// A heavy dependency, and the crates that may name it.
-const OWNERS: [(&str, &[&str]); 9] = [
+const OWNERS: [(&str, &[&str]); 10] = [
     ("lopdf", &["ingest", "tests"]),
+    ("hayro", &["ingest"]),
     ("candle-core", &["embed", "generate"]),
     ("candle-nn", &["embed", "generate"]),
     ("candle-transformers", &["embed"]),

@@ -13,7 +13,7 @@ fn bad_files_fail_with_their_reason_and_hold_up_nobody() {
     let whole = fixtures::pdf(&[&["A page that is cut off."]]);
     let cases: [(&str, Vec<u8>, &str); 5] = [
         ("encrypted.pdf", fixtures::pdf_encrypted(), "encrypted_pdf"),
-        ("image.pdf", fixtures::pdf_without_text(), "no_text"),
+        ("image.pdf", fixtures::pdf_without_text(), "nothing_recognised"),
         ("empty.pdf", Vec::new(), "empty_file"),
         ("program.bin", vec![0x7f, b'E', b'L', b'F', 2, 1, 1, 0, 0, 0, 0, 0], "unsupported_format"),
         ("truncated.pdf", whole[..120].to_vec(), "damaged_file"),

@@ -11,7 +11,6 @@ use actix_web::{App as ActixApp, HttpServer, middleware, web};
 use anyhow::Context as _;
 use terroir_embed::{Encoder, ModelStore, Passport, Reranker};
 use terroir_generate::{Answerer, Generator, GeneratorOptions};
-use terroir_ingest::cell::Cell;
 use terroir_ingest::worker::{Worker, WorkerOptions};
 use terroir_store::{Store, StoreOptions};
 use tokio::sync::watch;
@@ -20,7 +19,7 @@ use crate::access::Access;
 use crate::config::Settings;
 use crate::error::{ApiError, ApiResult};
 use crate::metrics::Metrics;
-use crate::{limits, request, routes};
+use crate::{limits, reading, request, routes};
 
 /// What the routes work with. One per process.
 pub struct Service {
@@ -60,11 +59,10 @@ impl Service {
             model_sha256: encoder.passport().sha256.clone(),
         })
         .await?;
-        let program = std::env::current_exe().context("finding this program's own file")?;
+        let reader = reading::reader(&settings)?;
         let worker = ingests.then(|| {
-            let cell = Cell::new(program, limits::of(&settings));
             let options = WorkerOptions { concurrency: settings.ingest_workers() };
-            Worker::start(store.clone(), encoder.clone(), cell, &options)
+            Worker::start(store.clone(), encoder.clone(), reader, &options)
         });
         let generator = load_generator(&settings, models);
         Ok(Arc::new(Self {

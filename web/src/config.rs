@@ -105,6 +105,22 @@ pub struct Ingest {
     pub cell_cpu_seconds: u64,
     pub cell_wall_seconds: u64,
     pub max_pages: u32,
+    pub recognition: Recognition,
+    pub recognition_languages: Vec<String>,
+    pub recognition_dpi: u32,
+    pub recognition_page_seconds: u64,
+    pub tesseract: PathBuf,
+    pub soffice: PathBuf,
+    pub conversion_seconds: u64,
+}
+
+/// Whether pages that are pictures are read by text recognition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Recognition {
+    Auto,
+    On,
+    Off,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -195,6 +211,15 @@ impl Settings {
     pub fn ingest_workers(&self) -> usize {
         cores_unless_set(self.ingest.workers)
     }
+}
+
+/// A program by the path that is set for it, or else by its name in PATH.
+pub fn program(set: &Path, name: &str) -> Option<PathBuf> {
+    if !set.as_os_str().is_empty() {
+        return Some(set.to_owned());
+    }
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path).map(|folder| folder.join(name)).find(|program| program.is_file())
 }
 
 fn cores_unless_set(value: usize) -> usize {

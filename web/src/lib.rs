@@ -20,6 +20,7 @@ pub mod local;
 pub mod metrics;
 pub mod openapi;
 mod questions;
+mod reading;
 pub mod request;
 pub mod routes;
 pub mod sse;

@@ -3,11 +3,15 @@
 use std::io::{Read as _, Write as _};
 use std::process::ExitCode;
 
+use serde::Serialize;
+
 use super::confine::confine;
-use super::{Answer, MAX_ANSWER_BYTES, Order};
+use super::{Answer, MAX_ANSWER_BYTES, Order, Task, drawing};
 use crate::error::ParseError;
 use crate::limits::Limits;
-use crate::parse::parse;
+use crate::parse::{parse, parse_recognised};
+use crate::pdf;
+use crate::recognition::read_hocr;
 
 /// Parsers of nested formats recurse; what is deeper than this ends the cell.
 const STACK_BYTES: usize = 64 << 20;
@@ -27,32 +31,45 @@ pub fn child_main_with(parser: Parser) -> ExitCode {
         Some(place) => eprintln!("panicked at {place}"),
         None => eprintln!("panicked"),
     }));
-    match write(&work(parser)) {
+    match serve(parser) {
         Ok(()) => ExitCode::SUCCESS,
         Err(_) => ExitCode::FAILURE,
     }
 }
 
-fn work(parser: Parser) -> Answer {
-    let broken = |error: std::io::Error| ParseError::Io { message: error.to_string() };
+fn serve(parser: Parser) -> std::io::Result<()> {
     let mut stdin = std::io::stdin().lock();
     let mut length = [0; 4];
-    stdin.read_exact(&mut length).map_err(broken)?;
+    stdin.read_exact(&mut length)?;
     let mut head = vec![0; u32::from_le_bytes(length) as usize];
-    stdin.read_exact(&mut head).map_err(broken)?;
-    let order: Order = serde_json::from_slice(&head).map_err(|error| ParseError::Io { message: error.to_string() })?;
+    stdin.read_exact(&mut head)?;
+    let order: Order<'static> = serde_json::from_slice(&head)?;
     // Before the file: what it costs to hold it counts, and no byte of it meets a process that is free.
     confine(&order.limits);
     let mut bytes = Vec::new();
-    stdin.take(order.limits.max_bytes + 1).read_to_end(&mut bytes).map_err(broken)?;
-    let thread = std::thread::Builder::new()
-        .stack_size(STACK_BYTES)
-        .spawn(move || parser(&bytes, order.file_name.as_deref(), &order.limits))
-        .map_err(broken)?;
-    thread.join().unwrap_or_else(|_| Err(ParseError::Crashed { reason: "the parser panicked".into() }))
+    stdin.take(order.limits.max_bytes + 1).read_to_end(&mut bytes)?;
+    let thread = std::thread::Builder::new().stack_size(STACK_BYTES).spawn(move || work(order, bytes, parser))?;
+    thread.join().unwrap_or_else(|_| write(&Answer::Err(ParseError::Crashed { reason: "the parser panicked".into() })))
 }
 
-fn write(answer: &Answer) -> std::io::Result<()> {
+fn work(order: Order<'_>, bytes: Vec<u8>, parser: Parser) -> std::io::Result<()> {
+    let limits = &order.limits;
+    match order.task {
+        Task::Parse { file_name, recognised } if recognised.is_empty() => {
+            write(&parser(&bytes, file_name.as_deref(), limits))
+        }
+        Task::Parse { file_name, recognised } => {
+            write(&parse_recognised(&bytes, file_name.as_deref(), limits, &recognised))
+        }
+        Task::ReadRecognised => write(&read_hocr(&bytes, limits)),
+        Task::Draw { pages, dots_per_inch } => {
+            let mut out = std::io::stdout().lock();
+            pdf::draw(bytes, &pages, dots_per_inch, |drawn| drawing::send(&mut out, drawn))
+        }
+    }
+}
+
+fn write<T: Serialize>(answer: &Result<T, ParseError>) -> std::io::Result<()> {
     let mut bytes = serde_json::to_vec(answer)?;
     if bytes.len() as u64 > MAX_ANSWER_BYTES {
         bytes = serde_json::to_vec(&Answer::Err(ParseError::limit("bytes of extracted content", MAX_ANSWER_BYTES)))?;

@@ -32,6 +32,10 @@ pub(super) struct PageGlyphs {
     text: String,
     /// Glyphs whose font doesn't say what they mean.
     pub unmapped: u32,
+    /// Glyphs that are there to be found, not to be seen: the text layer of a scan.
+    pub hidden: u32,
+    /// What pictures cover of the page, in square points; twice where they lie upon each other.
+    pub picture_area: f32,
 }
 
 /// Where a glyph is drawn.
@@ -42,7 +46,31 @@ pub(super) struct Placement<'a> {
     /// In parts of the font size.
     pub spacing: f32,
     pub is_artifact: bool,
+    /// Drawn without ink.
+    pub is_hidden: bool,
     pub page: PageSize,
+}
+
+impl Glyph {
+    /// Without place, size and text.
+    pub(super) fn empty(frame: Frame) -> Self {
+        Self {
+            frame,
+            x0: 0.0,
+            x1: 0.0,
+            base: 0.0,
+            top: 0.0,
+            bottom: 0.0,
+            size: 0.0,
+            spacing: 0.0,
+            space_width: 0.0,
+            text_start: 0,
+            text_length: 0,
+            is_bold: false,
+            is_monospaced: false,
+            is_artifact: false,
+        }
+    }
 }
 
 impl PageGlyphs {
@@ -64,6 +92,13 @@ impl PageGlyphs {
         let Some(mut glyph) = place(code, at) else {
             return;
         };
+        self.hidden = self.hidden.saturating_add(u32::from(at.is_hidden));
+        (glyph.text_start, glyph.text_length) = self.store(text);
+        self.glyphs.push(glyph);
+    }
+
+    /// Adds a glyph whose place is known already.
+    pub(super) fn place(&mut self, text: &str, mut glyph: Glyph) {
         (glyph.text_start, glyph.text_length) = self.store(text);
         self.glyphs.push(glyph);
     }

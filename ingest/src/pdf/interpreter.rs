@@ -8,13 +8,14 @@ use lopdf::{Dictionary, Document, Object, ObjectId, Stream};
 use super::budget::Budget;
 use super::file::Page;
 use super::font::Font;
-use super::geometry::Matrix;
+use super::geometry::{Matrix, Rectangle};
 use super::glyphs::{PageGlyphs, Placement};
 use super::lexer::{Lexer, Operand};
 use super::lookup;
 use super::marks::{Layers, Marks};
 use super::state::{GraphicsState, StateStack, TextMatrices};
 use crate::error::ParseError;
+use crate::layout::PageSize;
 
 /// Decoded forms are kept up to this much: letterheads are drawn on every page.
 const MAX_KEPT_FORM_BYTES: usize = 32 << 20;
@@ -144,6 +145,7 @@ impl<'a, 's> Interpreter<'a, 's> {
                     self.draw_form(object, resources)?;
                 }
             }
+            b"BI" => self.cover(),
             b"gs" => self.external_state(operands, resources)?,
             b"BMC" | b"BDC" => {
                 self.marks.begin(self.shared.document, operands, resources, &self.shared.layers, &self.glyphs);
@@ -170,6 +172,7 @@ impl<'a, 's> Interpreter<'a, 's> {
             b"Tz" => state.horizontal_scale = number(0) / 100.0,
             b"TL" => state.leading = number(0),
             b"Ts" => state.rise = number(0),
+            b"Tr" => state.is_hidden = matches!(number(0) as i32, 3 | 7),
             b"Tf" => {
                 let size = number(1);
                 self.set_font(operands.first().and_then(Operand::name), size, resources)?;
@@ -286,7 +289,14 @@ impl<'a, 's> Interpreter<'a, 's> {
             self.budget.glyph()?;
             if !is_hidden {
                 let matrix = state.glyph_matrix().then(&self.text.current).then(&state.to_display);
-                let placement = Placement { matrix: &matrix, font, spacing, is_artifact, page: self.page.size };
+                let placement = Placement {
+                    matrix: &matrix,
+                    font,
+                    spacing,
+                    is_artifact,
+                    is_hidden: state.is_hidden,
+                    page: self.page.size,
+                };
                 self.glyphs.draw(&code, &placement);
             }
             let extra = state.extra_spacing(code.is_single_byte_space);
@@ -300,7 +310,18 @@ impl<'a, 's> Interpreter<'a, 's> {
         Ok(())
     }
 
-    /// Draws a form; images draw no text. A form inside itself and nesting beyond the limit draw
+    /// Counts what a picture in the unit square covers of the page.
+    fn cover(&mut self) {
+        let PageSize { width, height } = self.page.size;
+        let unit = Rectangle::from_corners([0.0, 0.0, 1.0, 1.0]);
+        let covered = unit.mapped(&self.states.current().to_display);
+        let page = Rectangle::from_corners([0.0, 0.0, width, height]);
+        if let Some(seen) = covered.intersection(&page) {
+            self.glyphs.picture_area += seen.width() * seen.height();
+        }
+    }
+
+    /// Draws a form; pictures draw no text. A form inside itself and nesting beyond the limit draw
     /// nothing.
     fn draw_form(&mut self, object: &'a Object, outer: Option<&'a Dictionary>) -> Result<(), ParseError> {
         let document = self.shared.document;
@@ -311,6 +332,9 @@ impl<'a, 's> Interpreter<'a, 's> {
         let is_form = lookup::name(document, &stream.dict, b"Subtype") == Some(b"Form") || stream.dict.has(b"BBox");
         let is_open = id.is_some_and(|id| self.open_forms.contains(&id));
         let is_hidden = stream.dict.get(b"OC").is_ok_and(|layer| self.shared.layers.hides(document, layer));
+        if !is_hidden && lookup::name(document, &stream.dict, b"Subtype") == Some(b"Image") {
+            self.cover();
+        }
         if !is_form || is_open || is_hidden || !self.budget.may_nest(self.depth) {
             return Ok(());
         }

@@ -58,7 +58,8 @@ impl<'a> Lexer<'a> {
         Self { bytes, position: 0 }
     }
 
-    /// The next operator; its operands replace what was in `operands`. Inline images are skipped.
+    /// The next operator; its operands replace what was in `operands`. An inline image is the operator `BI`, without
+    /// its data.
     pub(super) fn next_operator(&mut self, operands: &mut Vec<Operand>) -> Option<&'a [u8]> {
         operands.clear();
         loop {
@@ -72,6 +73,7 @@ impl<'a> Lexer<'a> {
                 Token::Operator(b"BI") => {
                     self.skip_inline_image();
                     operands.clear();
+                    return Some(b"BI");
                 }
                 Token::Operator(operator) => return Some(operator),
                 Token::ArrayEnd | Token::DictionaryEnd => {}
@@ -378,7 +380,7 @@ mod tests {
     fn inline_images_are_skipped_even_with_ei_inside() {
         let found = operators(b"q BI /W 1 /H 1 ID \x00 EI \xff\xfe\x01 EI Q (x) Tj");
         let names: Vec<&str> = found.iter().map(|(name, _)| name.as_str()).collect();
-        assert_eq!(names, ["q", "Q", "Tj"]);
+        assert_eq!(names, ["q", "BI", "Q", "Tj"]);
     }
 
     #[test]

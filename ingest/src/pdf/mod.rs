@@ -14,6 +14,7 @@ mod blocks;
 mod budget;
 mod columns;
 mod direction;
+mod draw;
 mod file;
 mod first_page;
 mod font;
@@ -22,11 +23,13 @@ mod geometry;
 mod glyphs;
 mod headings;
 mod interpreter;
+mod legible;
 mod lexer;
 mod lines;
 mod lookup;
 mod marks;
 mod paragraphs;
+mod recognised;
 mod rows;
 mod segments;
 mod state;
@@ -39,29 +42,40 @@ mod xmp;
 
 use self::budget::Budget;
 use self::interpreter::{Interpreter, Shared};
+use self::legible::{Legibility, is_unreadable};
 use self::lines::Region;
 use crate::document::{MediaType, ParsedDocument, Warning};
 use crate::error::{ParseError, guarded};
 use crate::limits::Limits;
+use crate::recognition::RecognisedPage;
 
-/// A page is unreadable when fonts don't say what this share of its characters means.
-const UNREADABLE_SHARE: f32 = 0.1;
+pub(crate) use self::draw::draw;
+pub(crate) use self::recognised::{assemble_recognised, doubt, notice};
 
 /// Parses a PDF file. Call it on a thread with a large stack, in a process that may die: the
 /// limits bound what the file can ask for, not what a fault in a parser of fonts can do.
 pub fn parse(bytes: &[u8], limits: &Limits) -> Result<ParsedDocument, ParseError> {
-    guarded("pdf", || parse_unguarded(bytes, limits))
+    parse_recognised(bytes, limits, &[])
 }
 
-fn parse_unguarded(bytes: &[u8], limits: &Limits) -> Result<ParsedDocument, ParseError> {
+/// The same with pages that text recognition has read, which stand in for those that say too little themselves.
+pub(crate) fn parse_recognised(
+    bytes: &[u8],
+    limits: &Limits,
+    recognised: &[RecognisedPage],
+) -> Result<ParsedDocument, ParseError> {
+    guarded("pdf", || parse_unguarded(bytes, limits, recognised))
+}
+
+fn parse_unguarded(bytes: &[u8], limits: &Limits, recognised: &[RecognisedPage]) -> Result<ParsedDocument, ParseError> {
     let opened = file::open(bytes, limits)?;
     let document = &opened.document;
     let mut budget = Budget::new(limits);
     let pages = file::pages(document, limits, &mut budget)?;
     let mut shared = Shared::new(document);
-    let mut warnings = Vec::new();
+    let mut notes = Notes::default();
     if opened.repaired {
-        warnings.push(Warning::new("repaired_file", "the file is damaged; what could be found in it was read", None));
+        notes.warn("repaired_file", "the file is damaged; what could be found in it was read", None);
     }
     let mut drawn: Vec<(f32, Vec<Region>)> = Vec::with_capacity(pages.len());
     for (number, page) in (1_u32..).zip(&pages) {
@@ -70,31 +84,31 @@ fn parse_unguarded(bytes: &[u8], limits: &Limits) -> Result<ParsedDocument, Pars
         interpreter.run(&content, page.resources)?;
         annotations::draw(document, page, &mut interpreter)?;
         let glyphs = interpreter.glyphs;
-        if glyphs.unmapped as f32 > UNREADABLE_SHARE * (glyphs.glyphs.len() as f32 + glyphs.unmapped as f32) {
-            warnings.push(Warning::new(
-                "unreadable_characters",
-                format!("{} characters are drawn without saying what they mean", glyphs.unmapped),
-                Some(number),
-            ));
-        }
-        let regions = lines::read(number, &glyphs);
-        if regions.is_empty() {
-            warnings.push(Warning::new(
-                "page_without_text",
-                "the page has no text; if it is an image, text recognition (OCR) would read it",
-                Some(number),
-            ));
+        let mut regions = lines::read(number, &glyphs);
+        let legibility = Legibility::of(&glyphs, &regions, page.size);
+        let recognised = recognised.iter().find(|recognised| recognised.number == number);
+        match recognised.filter(|recognised| legibility.gives_way(&regions, recognised)) {
+            Some(recognised) => {
+                regions = recognised::regions(recognised, page.size);
+                if regions.is_empty() && !recognised.language.is_empty() {
+                    notes.warn("page_without_text", "text recognition finds no text on the page", Some(number));
+                }
+                notes.used.push(recognised);
+                notes.warnings.extend(doubt(recognised));
+            }
+            None => notes.look_at(number, &glyphs, legibility, recognised.is_some()),
         }
         drawn.push((page.size.height, regions));
     }
     let page_count = pages.len() as u32;
     if drawn.iter().all(|(_, regions)| regions.is_empty()) {
-        return Err(if opened.repaired {
+        return Err(if opened.repaired && recognised.is_empty() {
             ParseError::damaged("pdf", "no text can be found in what is left of it")
         } else {
             ParseError::NoText { pages: Some(page_count) }
         });
     }
+    notes.conclude();
     let blocks = assemble::blocks(drawn);
     let (title, metadata) = title::read(document, &blocks, limits, &mut budget)?;
     Ok(ParsedDocument {
@@ -104,6 +118,42 @@ fn parse_unguarded(bytes: &[u8], limits: &Limits) -> Result<ParsedDocument, Pars
         page_count: Some(page_count),
         page_sizes: pages.iter().map(|page| page.size).collect(),
         blocks,
-        warnings,
+        warnings: notes.warnings,
+        unread_pages: notes.unread_pages,
     })
+}
+
+/// What is noticed from page to page.
+#[derive(Default)]
+struct Notes<'a> {
+    warnings: Vec<Warning>,
+    unread_pages: Vec<u32>,
+    used: Vec<&'a RecognisedPage>,
+}
+
+impl Notes<'_> {
+    fn warn(&mut self, code: &'static str, message: impl Into<String>, page: Option<u32>) {
+        self.warnings.push(Warning::new(code, message, page));
+    }
+
+    /// A page that speaks for itself, as well as it can.
+    fn look_at(&mut self, number: u32, glyphs: &glyphs::PageGlyphs, legibility: Legibility, was_recognised: bool) {
+        if is_unreadable(glyphs.glyphs.len(), glyphs.unmapped as usize) {
+            let message = format!("{} characters are drawn without saying what they mean", glyphs.unmapped);
+            self.warn("unreadable_characters", message, Some(number));
+        }
+        if legibility == Legibility::Text || was_recognised {
+            return;
+        }
+        self.unread_pages.push(number);
+        if legibility == Legibility::Nothing {
+            let message = "the page has no text; if it is an image, text recognition (OCR) would read it";
+            self.warn("page_without_text", message, Some(number));
+        }
+    }
+
+    /// What is true of the whole file.
+    fn conclude(&mut self) {
+        self.warnings.extend(notice(&self.used));
+    }
 }

@@ -17,6 +17,8 @@ pub(super) struct GraphicsState {
     pub horizontal_scale: f32,
     pub leading: f32,
     pub rise: f32,
+    /// Text is drawn without ink (modes 3 and 7).
+    pub is_hidden: bool,
 }
 
 /// The current state, and those that were saved.
@@ -39,6 +41,7 @@ impl StateStack {
             horizontal_scale: 1.0,
             leading: 0.0,
             rise: 0.0,
+            is_hidden: false,
         };
         Self { states: vec![first], beyond: 0, floor: 1 }
     }

@@ -1,6 +1,7 @@
 //! What a worker keeps of a job on the way, so that a failure at its end, a pause or the death of its process does
 //! not send it back to the start. Only what took long is worth keeping.
 
+use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use terroir_store::{Job, Store, StoreError};
 use super::failure::Failure;
 use crate::chunk::Chunk;
 use crate::document::ParsedDocument;
+use crate::recognition::RecognisedPage;
 
 /// A parse that took longer is kept.
 const WORTH_KEEPING: Duration = Duration::from_secs(2);
@@ -20,8 +22,9 @@ const WORTH_KEEPING: Duration = Duration::from_secs(2);
 const CHUNKS_PER_PART: usize = 256;
 /// Longer parses are done again rather than kept in the database.
 const MAX_PARSED_BYTES: usize = 64 << 20;
-/// Another version may parse otherwise.
+/// Another version may parse and recognise otherwise.
 const PARSED: &str = concat!("parsed ", env!("CARGO_PKG_VERSION"));
+const RECOGNISED: &str = concat!("recognised ", env!("CARGO_PKG_VERSION"), " ");
 
 /// The document, if an earlier worker parsed it.
 pub(super) async fn parsed(store: &Store, job: &Job) -> Result<Option<ParsedDocument>, StoreError> {
@@ -56,6 +59,30 @@ pub(super) async fn keep_parsed(
         Err(error) => tracing::warn!(%error, job.id, "a parsed document was not kept"),
     }
     Ok(document)
+}
+
+/// The pages that text recognition has read for an earlier worker.
+pub(super) async fn recognised(store: &Store, job: &Job) -> Result<BTreeMap<u32, RecognisedPage>, StoreError> {
+    let mut pages = BTreeMap::new();
+    for name in store.checkpoint_names(job).await? {
+        if !name.starts_with(RECOGNISED) {
+            continue;
+        }
+        let body = store.checkpoint(job, &name).await?.unwrap_or_default();
+        // What cannot be read is recognised again.
+        if let Ok(page) = serde_json::from_slice::<RecognisedPage>(&body) {
+            pages.insert(page.number, page);
+        }
+    }
+    if !pages.is_empty() {
+        tracing::info!(job.id, document.id = %job.document, pages = pages.len(), "a document is taken up where it was left");
+    }
+    Ok(pages)
+}
+
+pub(super) async fn keep_recognised(store: &Store, job: &Job, page: &RecognisedPage) -> Result<(), StoreError> {
+    let body = serde_json::to_vec(page).map_err(std::io::Error::from)?;
+    store.keep_checkpoint(job, &format!("{RECOGNISED}{:06}", page.number), body).await
 }
 
 fn packed(document: &ParsedDocument) -> std::io::Result<Vec<u8>> {

@@ -26,7 +26,7 @@ pub struct DocumentView {
     pub sha256: String,
     /// `queued`, `processing`, `ready`, `failed` or `cancelled`.
     pub status: String,
-    /// `queued`, `paused`, `parsing`, `chunking`, `embedding` or `indexing`; null when nothing is under way.
+    /// `queued`, `paused`, `parsing`, `recognising`, `chunking`, `embedding` or `indexing`; null when nothing is under way.
     pub stage: Option<String>,
     pub progress: Option<Progress>,
     pub revision: Option<String>,

@@ -97,6 +97,9 @@ enum Command {
     /// One parse, in the process made for it
     #[command(name = "parse-cell", hide = true)]
     ParseCell,
+    /// A program of others, confined by the process made for it
+    #[command(name = "fenced-program", hide = true)]
+    FencedProgram { errand: String },
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -121,6 +124,9 @@ pub fn main() -> ExitCode {
     let cli = Cli::parse();
     if matches!(cli.command, Command::ParseCell) {
         return terroir_ingest::cell::child_main();
+    }
+    if let Command::FencedProgram { errand } = &cli.command {
+        return terroir_ingest::fence::child_main(errand);
     }
     match run(cli) {
         Ok(code) => code,
@@ -156,7 +162,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Eval(command) => evaluate::evaluate(&settings, &command, json)?,
         Command::Bench(command) => bench::bench(&settings, &command, json)?,
         Command::Openapi => println!("{}", crate::openapi::description_json()?),
-        Command::ParseCell => unreachable!("handled before the settings are read"),
+        Command::ParseCell | Command::FencedProgram { .. } => unreachable!("handled before the settings are read"),
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -1,23 +1,29 @@
 //! `parse`: what a file becomes, without keeping it.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
-use anyhow::Context as _;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::{Value, json};
-use terroir_ingest::cell::Cell;
+use terroir_ingest::cell::Answer;
 use terroir_ingest::document::ParsedDocument;
+use terroir_ingest::reader::Reader;
+use terroir_ingest::recognition::PageDone;
+use tokio::sync::mpsc;
 
 use super::print_json;
 use crate::config::Settings;
-use crate::limits;
+use crate::reading;
+
+/// Pages that wait to be counted.
+const PAGES_WAITING: usize = 16;
 
 /// `quotes` are looked for in the document's text.
 pub fn parse(settings: &Settings, file: &Path, quotes: &[String], json: bool) -> anyhow::Result<()> {
     let bytes = fs_err::read(file)?;
     let name = file.file_name().map(|name| name.to_string_lossy().into_owned());
-    let program = std::env::current_exe().context("finding this program's own file")?;
-    let cell = Cell::new(program, limits::of(settings));
-    let parsed = actix_web::rt::System::new().block_on(cell.parse(bytes, name.as_deref()));
+    let reader = reading::reader(settings)?;
+    let parsed = actix_web::rt::System::new().block_on(read(&reader, bytes, name.as_deref()));
     let document = match parsed {
         Ok(document) => document,
         Err(error) => anyhow::bail!("{}: {error} ({}); {}", file.display(), error.code(), error.hint()),
@@ -59,6 +65,23 @@ fn places(document: &ParsedDocument, quote: &str) -> Value {
         })
         .collect();
     json!({ "quote": quote, "places": found })
+}
+
+/// With a sign of life for every page that text recognition has read.
+async fn read(reader: &Reader, bytes: Vec<u8>, name: Option<&str>) -> Answer {
+    let (done, mut pages) = mpsc::channel::<PageDone>(PAGES_WAITING);
+    let shown = async {
+        let bar = ProgressBar::hidden();
+        bar.set_style(ProgressStyle::with_template("recognising text {bar:30} {pos}/{len} pages, {eta} left").ok()?);
+        while let Some(page) = pages.recv().await {
+            bar.set_draw_target(ProgressDrawTarget::stderr());
+            bar.set_length(page.total);
+            bar.set_position(page.done);
+        }
+        bar.finish_and_clear();
+        Some(())
+    };
+    tokio::join!(reader.read(bytes, name, BTreeMap::new(), done), shown).0
 }
 
 fn described(document: &ParsedDocument) -> Value {
