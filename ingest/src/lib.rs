@@ -41,6 +41,7 @@ pub mod plain_markup;
 pub mod pptx;
 pub mod rtf;
 mod sentence;
+pub mod sources;
 pub mod structure;
 pub mod subtitles;
 mod tables;

@@ -1,0 +1,1 @@
+//! Sources against what the tests make themselves.
