@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use terroir_store::Source;
 
+use super::folder::Folder;
+use super::git::Git;
 use super::{Credential, SourceError, SourceSettings};
 
 #[derive(Debug, Clone, Default)]
@@ -28,6 +30,19 @@ pub enum Trust {
 }
 
 impl Reach {
+    /// Refuses what every sync would refuse. Blocking: not for an async thread.
+    pub fn permit(&self, settings: &SourceSettings, trust: Trust) -> Result<(), SourceError> {
+        match settings {
+            SourceSettings::Folder(settings) => drop(Folder::open(settings, self, trust)?),
+            SourceSettings::Git(settings) => drop(Git::open(settings, self, trust, "none")?),
+            SourceSettings::Site(_) | SourceSettings::Bucket(_) => {}
+        }
+        match settings.credentials() {
+            Some(name) => self.credential(name).map(drop),
+            None => Ok(()),
+        }
+    }
+
     /// The folder as it is on the disk, if it may be read.
     pub(super) fn folder(&self, path: &Path, trust: Trust) -> Result<PathBuf, SourceError> {
         let shown = || path.display().to_string();

@@ -178,6 +178,26 @@ impl SourceSettings {
         written.unwrap_or_default()
     }
 
+    /// A name that tells it from others of its kind.
+    pub fn suggested_name(&self) -> String {
+        let tail = |text: &str| text.trim_end_matches('/').rsplit('/').next().unwrap_or_default().to_owned();
+        let name = match self {
+            Self::Folder(settings) => tail(&settings.path.to_string_lossy()),
+            Self::Site(settings) => {
+                let first = settings.urls.first().or(settings.sitemaps.first());
+                let host = first.and_then(|url| Url::parse(url).ok()?.host_str().map(str::to_owned));
+                host.unwrap_or_default()
+            }
+            Self::Git(settings) => tail(&settings.url).trim_end_matches(".git").to_owned(),
+            Self::Bucket(settings) => {
+                let named = settings.bucket.clone().or(settings.folder.as_deref().map(tail));
+                named.or(settings.credentials.clone()).unwrap_or_default()
+            }
+        };
+        let name: String = name.chars().filter(|character| !character.is_control()).take(100).collect();
+        if name.trim().is_empty() { self.kind().to_owned() } else { name }
+    }
+
     pub fn credentials(&self) -> Option<&str> {
         match self {
             Self::Git(settings) => settings.credentials.as_deref(),
