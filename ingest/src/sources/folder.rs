@@ -11,8 +11,8 @@ use walkdir::{DirEntry, WalkDir};
 use super::patterns::Patterns;
 use super::{Content, FolderSettings, Found, Item, Listed, Listing, Origin, Reach, Room, SourceError, Trust};
 
-/// A file that was written to more recently is left until it is quiet.
-pub(super) const QUIET: Duration = Duration::from_secs(1);
+/// How long nobody may have written to a file that is taken.
+const QUIET: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Clone)]
 pub(super) struct Folder {
@@ -20,6 +20,8 @@ pub(super) struct Folder {
     root: PathBuf,
     patterns: Patterns,
     hidden: bool,
+    /// A file that was written to more recently is left until it is quiet.
+    quiet: Duration,
 }
 
 impl Folder {
@@ -31,7 +33,13 @@ impl Folder {
             return Err(SourceError::Setting { name: "path", reason: "it is no folder".into() });
         }
         let patterns = Patterns::new(&settings.include, &settings.exclude)?;
-        Ok(Self { root, patterns, hidden: settings.hidden })
+        Ok(Self { root, patterns, hidden: settings.hidden, quiet: QUIET })
+    }
+
+    #[cfg(test)]
+    pub(super) fn with_quiet(mut self, quiet: Duration) -> Self {
+        self.quiet = quiet;
+        self
     }
 
     pub(super) fn root(&self) -> &Path {
@@ -99,7 +107,7 @@ impl Folder {
             Err(error) if is_missing(&error) => return Ok(()),
             Err(error) => return self.tell_error(&error, listing),
         };
-        if !is_quiet(&metadata, SystemTime::now()) {
+        if !is_quiet(&metadata, self.quiet) {
             return listing.tell_blocking(Found::Unsettled { key });
         }
         listing.tell_blocking(Found::Item(Item {
@@ -187,17 +195,13 @@ fn fingerprint(metadata: &Metadata) -> String {
     )
 }
 
-fn is_quiet(metadata: &Metadata, now: SystemTime) -> bool {
-    let seconds = metadata.mtime().max(metadata.ctime());
-    let written = SystemTime::UNIX_EPOCH
-        + Duration::from_secs(seconds.max(0) as u64)
-        + Duration::from_nanos(if metadata.mtime() >= metadata.ctime() {
-            metadata.mtime_nsec()
-        } else {
-            metadata.ctime_nsec()
-        } as u64);
+fn is_quiet(metadata: &Metadata, quiet: Duration) -> bool {
+    let modified = (metadata.mtime(), metadata.mtime_nsec());
+    // A copy that keeps the old time of a file is still being written.
+    let (seconds, nanoseconds) = modified.max((metadata.ctime(), metadata.ctime_nsec()));
+    let written = SystemTime::UNIX_EPOCH + Duration::new(seconds.max(0) as u64, nanoseconds as u32);
     // A time in the future is another machine's clock: it says nothing.
-    now.duration_since(written).map_or_else(|ahead| ahead.duration() > QUIET, |age| age >= QUIET)
+    SystemTime::now().duration_since(written).map_or_else(|ahead| ahead.duration() > quiet, |age| age >= quiet)
 }
 
 fn is_missing(error: &walkdir::Error) -> bool {
