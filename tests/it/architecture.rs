@@ -6,7 +6,11 @@ use std::path::{Path, PathBuf};
 const CRATES: [&str; 6] = ["ingest", "embed", "store", "generate", "web", "tests"];
 
 /// A heavy dependency, and the crates that may name it.
-const OWNERS: [(&str, &[&str]); 9] = [
+const OWNERS: [(&str, &[&str]); 13] = [
+    ("notify", &["ingest"]),
+    ("opendal", &["ingest"]),
+    ("reqwest", &["ingest"]),
+    ("robotxt", &["ingest"]),
     ("lopdf", &["ingest", "tests"]),
     ("candle-core", &["embed", "generate"]),
     ("candle-nn", &["embed", "generate"]),

@@ -282,7 +282,9 @@ async fn wait_until_found(work: &Work, document: DocumentId) -> Result<(), Sourc
     let started = Instant::now();
     while started.elapsed() < PATIENCE {
         match work.store.document(document).await {
-            Ok(document) if matches!(document.status, Status::Ready | Status::Failed | Status::Cancelled) => return Ok(()),
+            Ok(document) if matches!(document.status, Status::Ready | Status::Failed | Status::Cancelled) => {
+                return Ok(());
+            }
             Err(StoreError::NoSuchDocument(_)) => return Ok(()),
             Ok(_) => tokio::time::sleep(POLL).await,
             Err(error) => return Err(error.into()),

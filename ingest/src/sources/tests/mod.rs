@@ -172,7 +172,7 @@ pub(super) fn settings<T: serde::de::DeserializeOwned>(value: Value) -> T {
 /// Makes every document one chunk.
 async fn index(store: Store) {
     loop {
-        let Ok(Some(job)) = store.claim_job("worker", LEASE).await else {
+        let Ok(Some(job)) = store.claim_job("worker", LEASE, None).await else {
             tokio::time::sleep(Duration::from_millis(10)).await;
             continue;
         };
@@ -193,6 +193,7 @@ async fn index(store: Store) {
             structure: Vec::new(),
             media_type: "text/plain".into(),
             title: None,
+            bibliography: terroir_store::Bibliography::default(),
             page_count: None,
             warnings: "[]".into(),
             chunks: vec![chunk],
