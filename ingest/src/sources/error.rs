@@ -76,7 +76,7 @@ impl SourceError {
             Self::Missing { .. } => "missing",
             Self::Denied { .. } => "denied",
             Self::Unreachable { .. } => "unreachable",
-            Self::TimedOut { .. } => "timed_out",
+            Self::TimedOut { .. } => "no_answer",
             Self::Status { .. } => "bad_answer",
             Self::LeadsOut { .. } => "leads_out",
             Self::Robots { .. } => "robots",
