@@ -44,10 +44,13 @@ pub mod pdf;
 pub mod picture;
 pub mod plain_markup;
 pub mod pptx;
+#[cfg(feature = "worker")]
 pub mod reader;
 pub mod recognition;
 pub mod rtf;
 mod sentence;
+#[cfg(feature = "worker")]
+pub mod sources;
 pub mod structure;
 pub mod subtitles;
 mod tables;

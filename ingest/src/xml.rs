@@ -88,7 +88,7 @@ pub(crate) fn walk(
 }
 
 /// The five predefined entities and numbers; no others exist here.
-fn character(reference: &str) -> Option<char> {
+pub(crate) fn character(reference: &str) -> Option<char> {
     match reference {
         "amp" => Some('&'),
         "lt" => Some('<'),

@@ -34,6 +34,14 @@ pub enum Enqueued {
     },
 }
 
+impl Enqueued {
+    pub fn document(&self) -> DocumentId {
+        match self {
+            Self::Queued { document, .. } | Self::Duplicate { document } => *document,
+        }
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {

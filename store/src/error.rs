@@ -27,6 +27,12 @@ pub enum StoreError {
     NoSuchCollection(String),
     #[error("there is no document {0}")]
     NoSuchDocument(String),
+    #[error("there is no source {0}")]
+    NoSuchSource(String),
+    #[error("a source named {0} exists already")]
+    SourceExists(String),
+    #[error("the source was stopped, removed or given to another process")]
+    SyncLost,
     #[error("the bytes {0} are not kept (any more); add them again")]
     NoSuchBlob(String),
     #[error(

@@ -43,6 +43,16 @@ id!(
     /// Derived from the revision and the chunk's ordinal.
     ChunkId
 );
+id!(
+    /// Drawn: a source is a thing that a person makes.
+    SourceId
+);
+
+impl SourceId {
+    pub(crate) fn draw() -> Self {
+        Self(Uuid::now_v7())
+    }
+}
 
 impl CollectionId {
     pub(crate) fn derive(name: &str) -> Self {

@@ -25,6 +25,7 @@ mod lock;
 mod queue;
 mod revise;
 mod search;
+mod source;
 mod sql;
 mod store;
 
@@ -34,12 +35,16 @@ pub use document::{
     Bibliography, Counts, Document, DocumentFilter, Enqueued, NewDocument, Page, Removed, Stage, Status,
 };
 pub use error::StoreError;
-pub use ids::{ChunkId, CollectionId, DocumentId, RevisionId};
+pub use ids::{ChunkId, CollectionId, DocumentId, RevisionId, SourceId};
 pub use index_set::Reindexed;
 pub use job::{ErrorRecord, Job, JobState, Queue};
 pub use language::{Language, detect, likelihoods};
 pub use revise::{NewChunk, NewRevision, Revision};
 pub use search::{Hit, Mode, Scope, SearchRequest, SearchResponse};
+pub use source::{
+    Claim, Ended, Extent, Failure, KnownItem, LetGo, NewItem, NewSource, Report, Source, SourceChange, SourceState,
+    Sources, Sync, SyncState, due_after, due_in,
+};
 pub use store::{Collection, Store, StoreOptions};
 
 pub type Result<T> = std::result::Result<T, StoreError>;

@@ -19,6 +19,15 @@ const MAX_CLAIMS: u32 = 20;
 impl Store {
     /// Puts a document into the queue, unless the same bytes are there already.
     pub async fn enqueue(&self, new: &NewDocument) -> Result<Enqueued> {
+        self.enqueue_unless(new, true).await
+    }
+
+    /// The same, though another document has these bytes: that one is about to go, or to change.
+    pub(crate) async fn enqueue_apart(&self, new: &NewDocument) -> Result<Enqueued> {
+        self.enqueue_unless(new, false).await
+    }
+
+    async fn enqueue_unless(&self, new: &NewDocument, twins_count: bool) -> Result<Enqueued> {
         let collection = self.database.collection_id(&new.collection).await?;
         let document = DocumentId::derive(collection, &new.source_uri);
         let mut transaction = self.database.begin().await?;
@@ -28,6 +37,7 @@ impl Store {
             (Some(same), _) => Some(same.clone()),
             // A document that exists takes its new bytes, whoever else has them.
             (None, Some(_)) => None,
+            (None, None) if !twins_count => None,
             (None, None) => self.database.twin(&mut transaction, collection, &new.sha256).await?,
         };
         if let Some(twin) = twin {

@@ -70,6 +70,7 @@ impl Store {
         database.create_collection("default").await?;
         if !database.is_shared() {
             database.free_all_leases().await?;
+            database.free_all_sources().await?;
         }
         let indexes = Arc::new(Indexes::open(&options, database.clone(), lock).await?);
         let last = database.last_change().await?;

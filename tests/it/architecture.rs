@@ -6,7 +6,11 @@ use std::path::{Path, PathBuf};
 const CRATES: [&str; 6] = ["ingest", "embed", "store", "generate", "web", "tests"];
 
 /// A heavy dependency, and the crates that may name it.
-const OWNERS: [(&str, &[&str]); 10] = [
+const OWNERS: [(&str, &[&str]); 14] = [
+    ("notify", &["ingest"]),
+    ("opendal", &["ingest"]),
+    ("reqwest", &["ingest"]),
+    ("robotxt", &["ingest"]),
     ("lopdf", &["ingest", "tests"]),
     ("hayro", &["ingest"]),
     ("candle-core", &["embed", "generate"]),

@@ -13,3 +13,4 @@ mod openapi;
 mod queue;
 mod rerank;
 mod service;
+mod sources;

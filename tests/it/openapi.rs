@@ -23,6 +23,7 @@ fn every_described_route_answers_and_every_error_has_the_shape() {
                 "get" => service.get(&path),
                 "delete" => service.delete(&path),
                 "post" => service.post(&path, &Value::Null),
+                "patch" => service.patch(&path, &Value::Null),
                 other => panic!("{path} has the method {other}"),
             };
             assert_ne!(reply.status, 405, "{method} {path}");

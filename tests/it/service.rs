@@ -130,6 +130,10 @@ impl Service {
         Reply::of(agent().post(self.url(path)).send_json(body))
     }
 
+    pub fn patch(&self, path: &str, body: &Value) -> Reply {
+        Reply::of(agent().patch(self.url(path)).send_json(body))
+    }
+
     pub fn post_raw(&self, path: &str, media_type: &str, body: &[u8]) -> Reply {
         Reply::of(agent().post(self.url(path)).header("Content-Type", media_type).send(body))
     }

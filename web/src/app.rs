@@ -11,6 +11,7 @@ use actix_web::{App as ActixApp, HttpServer, middleware, web};
 use anyhow::Context as _;
 use terroir_embed::{Encoder, ModelStore, Passport, Reranker};
 use terroir_generate::{Answerer, Generator, GeneratorOptions};
+use terroir_ingest::sources::{Reach, Scheduler, SchedulerOptions, find_program};
 use terroir_ingest::worker::{Worker, WorkerOptions};
 use terroir_store::{Store, StoreOptions};
 use tokio::sync::watch;
@@ -18,6 +19,7 @@ use tokio::sync::watch;
 use crate::access::Access;
 use crate::config::Settings;
 use crate::error::{ApiError, ApiResult};
+use crate::local_key::LocalKey;
 use crate::metrics::Metrics;
 use crate::{limits, reading, request, routes};
 
@@ -29,9 +31,21 @@ pub struct Service {
     pub reranker: Option<Reranker>,
     pub metrics: Metrics,
     pub started: Instant,
+    /// What sources may reach.
+    pub reach: Reach,
+    pub local_key: LocalKey,
     generator: watch::Receiver<GeneratorState>,
     /// None where ingestion is left to workers in processes of their own.
     worker: Option<Worker>,
+    scheduler: Option<Scheduler>,
+}
+
+/// What a process does beside answering.
+#[derive(Debug, Clone, Copy)]
+pub struct Duties {
+    pub ingests: bool,
+    /// Keeps sources in step.
+    pub syncs: bool,
 }
 
 /// The generating model is loaded beside the rest: search does not wait for it.
@@ -43,8 +57,8 @@ enum GeneratorState {
 }
 
 impl Service {
-    /// Opens models, database and indexes, and starts to work on ingestion jobs if `ingests`.
-    pub async fn open(settings: Settings, ingests: bool) -> anyhow::Result<Arc<Self>> {
+    /// Opens models, database and indexes, and starts to work on what its duties are.
+    pub async fn open(settings: Settings, duties: Duties) -> anyhow::Result<Arc<Self>> {
         let models = ModelStore::open(&settings.models_dir())?;
         let encoder = open_encoder(&settings, &models).await?;
         let reranker = open_reranker(&settings, &models).await?;
@@ -60,9 +74,20 @@ impl Service {
         })
         .await?;
         let reader = reading::reader(&settings)?;
-        let worker = ingests.then(|| {
+        let worker = duties.ingests.then(|| {
             let options = WorkerOptions { concurrency: settings.ingest_workers() };
             Worker::start(store.clone(), encoder.clone(), reader, &options)
+        });
+        let local_key = LocalKey::open(&settings.data_dir).context("opening the data folder's key")?;
+        let reach = reach(&settings);
+        let scheduler = duties.syncs.then(|| {
+            let options = SchedulerOptions {
+                concurrency: settings.sources.concurrency,
+                place: local_key.place(),
+                max_bytes: settings.ingest.max_file_bytes,
+                reach: reach.clone(),
+            };
+            Scheduler::start(store.clone(), options)
         });
         let generator = load_generator(&settings, models);
         Ok(Arc::new(Self {
@@ -72,13 +97,19 @@ impl Service {
             reranker,
             metrics: Metrics::new()?,
             started: Instant::now(),
+            reach,
+            local_key,
             generator,
             worker,
+            scheduler,
         }))
     }
 
     /// Lets the jobs under way go, and closes the indexes.
     pub async fn close(&self) {
+        if let Some(scheduler) = &self.scheduler {
+            scheduler.stop().await;
+        }
         if let Some(worker) = &self.worker {
             worker.stop().await;
         }
@@ -111,6 +142,17 @@ impl Service {
 
     pub fn answerer(&self, generator: Generator) -> Answerer {
         Answerer::new(generator, self.encoder.clone())
+    }
+}
+
+fn reach(settings: &Settings) -> Reach {
+    let sources = &settings.sources;
+    let named = (!sources.git.as_os_str().is_empty()).then(|| sources.git.clone());
+    Reach {
+        folders: sources.folders.clone(),
+        credentials: settings.credentials.clone(),
+        git: named.or_else(|| find_program("git", settings.program_path.as_ref())),
+        clones: settings.data_dir.join("sources"),
     }
 }
 
@@ -172,8 +214,8 @@ impl App {
     pub async fn build(settings: Settings) -> anyhow::Result<Self> {
         let listen = settings.listen;
         let access = web::Data::new(Access::new(&settings));
-        let ingests = settings.ingest.in_service;
-        let service = Service::open(settings, ingests).await?;
+        let duties = Duties { ingests: settings.ingest.in_service, syncs: settings.sources.in_service };
+        let service = Service::open(settings, duties).await?;
         let data = web::Data::from(service.clone());
         let metrics = web::Data::new(service.metrics.clone());
         let form = limits::form(&service.settings);

@@ -1,16 +1,20 @@
 //! Settings: `default.toml`, then a file, then the environment, then flags. The only reader of the
 //! environment in the product.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use terroir_embed::{EncoderOptions, Precision};
 use terroir_generate::Device;
+use terroir_ingest::sources::Credential;
 use toml::{Table, Value};
 
 const DEFAULTS: &str = include_str!("../default.toml");
 const PREFIX: &str = "TERROIR_";
+/// The section whose names are the person's own.
+const CREDENTIALS: &str = "credentials";
 /// Names that people know from elsewhere, and the setting each stands for.
 const WELL_KNOWN: [(&str, &str); 4] = [
     ("DATABASE_URL", "database.url"),
@@ -45,8 +49,14 @@ pub struct Settings {
     pub qdrant: Qdrant,
     pub models: Models,
     pub ingest: Ingest,
+    pub sources: Sources,
+    /// By the names that sources give.
+    pub credentials: BTreeMap<String, Credential>,
     pub search: Search,
     pub answer: Answer,
+    /// The environment's `PATH`, where programs are found.
+    #[serde(skip)]
+    pub program_path: String,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -125,6 +135,16 @@ pub enum Recognition {
 
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
+pub struct Sources {
+    pub in_service: bool,
+    pub concurrency: usize,
+    pub interval_seconds: u64,
+    pub folders: Vec<PathBuf>,
+    pub git: PathBuf,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Search {
     pub top_k: usize,
     pub rerank_passages: usize,
@@ -164,11 +184,14 @@ impl Settings {
             let table: Table = text.parse().map_err(|error: toml::de::Error| in_file(error.to_string()))?;
             merge(&mut settings, table, "")?;
         }
+        let environment: Vec<(String, String)> = environment.collect();
+        let program_path = environment.iter().find(|(name, _)| name == "PATH").map(|(_, path)| path.clone());
         apply_environment(&mut settings, environment)?;
-        let settings: Self = settings.try_into().map_err(|error: toml::de::Error| ConfigError::Value {
+        let mut settings: Self = settings.try_into().map_err(|error: toml::de::Error| ConfigError::Value {
             key: "settings".into(),
             reason: error.to_string(),
         })?;
+        settings.program_path = program_path.unwrap_or_default();
         Ok(settings)
     }
 
@@ -233,6 +256,8 @@ fn merge(base: &mut Table, over: Table, prefix: &str) -> Result<(), ConfigError>
     for (key, value) in over {
         let path = format!("{prefix}{key}");
         match (base.get_mut(&key), value) {
+            // The names are the person's own; what stands under them is checked when it is read.
+            (Some(Value::Table(inner)), Value::Table(table)) if path == CREDENTIALS => inner.extend(table),
             (Some(Value::Table(inner)), Value::Table(table)) => {
                 merge(inner, table, &format!("{path}."))?;
             }
@@ -243,11 +268,7 @@ fn merge(base: &mut Table, over: Table, prefix: &str) -> Result<(), ConfigError>
     Ok(())
 }
 
-fn apply_environment(
-    settings: &mut Table,
-    environment: impl Iterator<Item = (String, String)>,
-) -> Result<(), ConfigError> {
-    let mut variables: Vec<(String, String)> = environment.collect();
+fn apply_environment(settings: &mut Table, mut variables: Vec<(String, String)>) -> Result<(), ConfigError> {
     // A setting's own name is more precise than a well-known one: apply it last.
     variables.sort_by_key(|(name, _)| name.starts_with(PREFIX));
     for (name, text) in variables {
@@ -259,6 +280,7 @@ fn apply_environment(
             None => match name.strip_prefix(PREFIX) {
                 // Test suites name their own servers under the same prefix.
                 Some(rest) if rest.starts_with("TEST_") => continue,
+                Some(rest) if set_credential(settings, &rest.to_lowercase(), &text) => continue,
                 Some(rest) => {
                     setting_key(settings, &rest.to_lowercase()).ok_or(ConfigError::Unknown { key: name.clone() })?
                 }
@@ -278,6 +300,22 @@ fn setting_key(settings: &Table, name: &str) -> Option<String> {
     settings.iter().find_map(|(section, value)| {
         let key = name.strip_prefix(section)?.strip_prefix('_')?;
         value.as_table()?.contains_key(key).then(|| format!("{section}.{key}"))
+    })
+}
+
+/// `credentials_archive_password` → the password of `[credentials.archive]`. Whether it was one.
+fn set_credential(settings: &mut Table, name: &str, text: &str) -> bool {
+    let Some(rest) = name.strip_prefix(CREDENTIALS).and_then(|rest| rest.strip_prefix('_')) else { return false };
+    let named = |key: &&str| Some((rest.strip_suffix(key)?.strip_suffix('_')?, (*key).to_owned()));
+    // `session_token` before `token`.
+    let found = Credential::KEYS.iter().filter_map(named).min_by_key(|(name, _)| name.len());
+    let (Some((name, key)), Some(all)) = (found, settings.get_mut(CREDENTIALS).and_then(Value::as_table_mut)) else {
+        return false;
+    };
+    let entry = all.entry(name).or_insert_with(|| Value::Table(Table::new()));
+    entry.as_table_mut().is_some_and(|table| {
+        table.insert(key, Value::String(text.to_owned()));
+        true
     })
 }
 
@@ -344,6 +382,21 @@ mod tests {
         assert_eq!(settings.ingest.max_pages, 9);
         assert_eq!(settings.database.url, "postgres://known");
         assert_eq!(settings.public_hosts, ["a.example", "b.example"]);
+    }
+
+    #[test]
+    fn credentials_have_names_of_their_own_and_are_never_shown() {
+        let file = "[credentials.archive]\nendpoint = \"https://s3.example\"\naccess_key_id = \"id\"\n";
+        let environment =
+            [("TERROIR_CREDENTIALS_ARCHIVE_SESSION_TOKEN", "s3cret"), ("TERROIR_CREDENTIALS_TEAM_DOCS_TOKEN", "t0p")];
+        let settings = load(Some(file), &environment).unwrap();
+        let archive = &settings.credentials["archive"];
+        assert_eq!((archive.access_key_id.as_str(), archive.session_token.as_str()), ("id", "s3cret"));
+        assert_eq!(settings.credentials["team_docs"].token, "t0p");
+        let shown = format!("{settings:?}");
+        assert!(!shown.contains("s3cret") && !shown.contains("t0p"), "{shown}");
+        let error = load(Some("[credentials.archive]\nkey = \"hidden\""), &[]).unwrap_err().to_string();
+        assert!(error.contains("key") && !error.contains("hidden"), "{error}");
     }
 
     #[test]

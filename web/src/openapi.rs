@@ -36,6 +36,17 @@ use crate::routes;
         routes::text,
         routes::boxes,
         routes::events,
+        routes::list_sources,
+        routes::create_source,
+        routes::check_source,
+        routes::show_source,
+        routes::change_source,
+        routes::remove_source,
+        routes::sync_source,
+        routes::stop_source,
+        routes::pause_source,
+        routes::resume_source,
+        routes::list_syncs,
         routes::search,
         routes::ask,
         routes::reindex,
@@ -57,7 +68,12 @@ struct Description;
 /// Address patterns (`/api/v1/documents/{id}`) with the methods that they take.
 pub fn routes() -> Vec<(String, Vec<Method>)> {
     let methods = |item: &PathItem| {
-        let operations = [(&item.get, Method::GET), (&item.post, Method::POST), (&item.delete, Method::DELETE)];
+        let operations = [
+            (&item.get, Method::GET),
+            (&item.post, Method::POST),
+            (&item.patch, Method::PATCH),
+            (&item.delete, Method::DELETE),
+        ];
         operations.into_iter().filter(|(operation, _)| operation.is_some()).map(|(_, method)| method).collect()
     };
     Description::openapi().paths.paths.iter().map(|(path, item)| (path.clone(), methods(item))).collect()

@@ -180,6 +180,12 @@ impl From<StoreError> for ApiError {
             StoreError::Exists(_) => {
                 Self::new("conflict", error.to_string(), "use it, or choose another name").param("name")
             }
+            StoreError::NoSuchSource(_) => {
+                Self::new("source_not_found", "there is no such source", "list the sources with GET /api/v1/sources")
+            }
+            StoreError::SourceExists(_) => {
+                Self::new("conflict", error.to_string(), "choose another name, or change that source").param("name")
+            }
             StoreError::Name => Self::new("invalid_request", error.to_string(), "choose another name").param("name"),
             StoreError::Cursor => {
                 Self::new("invalid_request", error.to_string(), "start again without a cursor").param("cursor")

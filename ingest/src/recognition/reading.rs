@@ -5,10 +5,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use terroir_store::Language;
 use tokio::sync::OwnedSemaphorePermit;
 
+use super::languages;
 use super::page::RecognisedPage;
 use super::progress::PageRead;
+use super::recogniser::Bench;
 use super::tesseract::{self, Installed};
-use super::{Bench, languages};
 use crate::cell::DrawnPage;
 
 /// With fewer letters a language cannot be told for sure.

@@ -60,14 +60,14 @@ async fn ends_as_expected(cell: &Cell, file: Hostile) -> bool {
     let length = bytes.len();
     let watch = peak::Watch::start();
     let started = Instant::now();
-    let outcome = cell.parse(bytes, Some(file_name)).await;
+    let outcome = cell.parse(&bytes, Some(file_name)).await;
     let took = started.elapsed();
     let peak_bytes = watch.stop();
     let (code, message) = match &outcome {
         Ok(_) => (READ, String::new()),
         Err(error) => (error.code(), error.to_string()),
     };
-    let next = cell.parse(b"A good file follows.".to_vec(), Some("good.txt")).await;
+    let next = cell.parse(b"A good file follows.", Some("good.txt")).await;
     let is_next_read = next.is_ok_and(|document| document.text() == "A good file follows.");
     let is_bounded = took < MAX_WALL && peak_bytes.is_none_or(|bytes| bytes <= MEMORY_BYTES);
     let is_right = code == expected && is_bounded && is_next_read;

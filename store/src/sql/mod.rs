@@ -11,6 +11,9 @@ pub mod jobs;
 pub mod lanes;
 pub mod overview;
 pub mod revisions;
+pub mod source_items;
+pub mod sources;
+pub mod syncs;
 
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};

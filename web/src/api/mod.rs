@@ -4,6 +4,7 @@ mod answer;
 mod document;
 mod passage;
 mod queue;
+mod source;
 mod time;
 
 pub use answer::{Answer, AskRequest, Citation, Delta, QuotePlace, Sources, Style, Timings, Usage};
@@ -13,6 +14,10 @@ pub use document::{
 };
 pub use passage::{HitView, LocatorView, Passage, SearchMode, SearchRequest, SearchView};
 pub use queue::QueueView;
+pub use source::{
+    CheckedView, FailureView, NewSource, RemovedSource, SourceChange, SourceDocuments, SourceView, SyncRequest,
+    SyncView,
+};
 pub use time::rfc3339;
 
 use serde::Serialize;

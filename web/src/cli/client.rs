@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use crate::config::Settings;
 use crate::local::{LocalService, running_service};
+use crate::local_key::{self, LocalKey};
 
 /// How long a service may be gone while its work is followed.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -19,6 +20,8 @@ pub struct Client {
     base: RefCell<String>,
     data_dir: PathBuf,
     authorization: Option<String>,
+    /// Of the data folder, if this command may read it.
+    local_key: Option<LocalKey>,
     agent: ureq::Agent,
     /// Kept so that it ends with the client, after its last request.
     _service: Option<LocalService>,
@@ -27,6 +30,14 @@ pub struct Client {
 impl Client {
     /// Connects to the running service, or starts one inside this process.
     pub fn connect(settings: &Settings) -> anyhow::Result<Self> {
+        // A service of a moment has no time for sources.
+        let mut settings = settings.clone();
+        settings.sources.in_service = false;
+        Self::connect_for_sources(&settings)
+    }
+
+    /// The same, and a service that is started for this command keeps sources in step meanwhile.
+    pub fn connect_for_sources(settings: &Settings) -> anyhow::Result<Self> {
         let agent: ureq::Agent = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .timeout_connect(Some(Duration::from_secs(5)))
@@ -43,6 +54,7 @@ impl Client {
             base: RefCell::new(format!("http://{address}")),
             data_dir: settings.data_dir.clone(),
             authorization: (!key.is_empty()).then(|| format!("Bearer {key}")),
+            local_key: LocalKey::read(&settings.data_dir),
             agent,
             _service: service,
         })
@@ -162,8 +174,12 @@ impl Client {
     }
 
     fn authorized(&self, request: ureq::http::request::Builder) -> ureq::http::request::Builder {
-        match &self.authorization {
+        let request = match &self.authorization {
             Some(value) => request.header("Authorization", value),
+            None => request,
+        };
+        match &self.local_key {
+            Some(key) => request.header(local_key::HEADER, key.as_str()),
             None => request,
         }
     }

@@ -11,6 +11,7 @@ mod models;
 mod parse;
 mod query;
 mod serve;
+mod sources;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -72,6 +73,9 @@ enum Command {
     /// Show, pause or resume the work that lies ahead
     #[command(subcommand)]
     Queue(documents::QueueCommand),
+    /// Folders, sites, git repositories and buckets that documents stay in step with
+    #[command(subcommand)]
+    Sources(sources::SourcesCommand),
     /// List or create collections
     #[command(subcommand)]
     Collections(documents::CollectionsCommand),
@@ -155,6 +159,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Ask(arguments) => query::ask(&settings, &arguments, json)?,
         Command::Documents(command) => documents::documents(&settings, &command, json)?,
         Command::Queue(command) => documents::queue(&settings, command, json)?,
+        Command::Sources(command) => return sources::sources(&settings, command, json),
         Command::Collections(command) => documents::collections(&settings, &command, json)?,
         Command::Models(command) => models::models(&settings, &command, json)?,
         Command::Reindex => maintenance::reindex(&settings, json)?,

@@ -2,7 +2,7 @@
 
 use anyhow::bail;
 
-use crate::app::{App, Service};
+use crate::app::{App, Duties, Service};
 use crate::config::Settings;
 use crate::local::{AddressNote, running_service};
 use crate::telemetry;
@@ -30,8 +30,8 @@ pub fn worker(settings: Settings) -> anyhow::Result<()> {
         );
     }
     actix_web::rt::System::new().block_on(async move {
-        let service = Service::open(settings, true).await?;
-        eprintln!("Terroir works on ingestion jobs");
+        let service = Service::open(settings, Duties { ingests: true, syncs: true }).await?;
+        eprintln!("Terroir works on ingestion jobs and sources");
         interrupted().await;
         service.close().await;
         Ok(())

@@ -13,6 +13,7 @@ mod openai;
 mod queue;
 mod rerank;
 mod search;
+mod sources;
 mod status;
 mod unmatched;
 mod upload;
@@ -21,7 +22,7 @@ use actix_web::web;
 
 pub(crate) use self::{
     ask::*, chat::*, collections::*, completions::*, content::*, documents::*, events::*, health::*, maintenance::*,
-    openai::*, queue::*, rerank::*, search::*, status::*, upload::*,
+    openai::*, queue::*, rerank::*, search::*, sources::*, status::*, upload::*,
 };
 use crate::openapi;
 
@@ -46,6 +47,17 @@ pub fn all(config: &mut web::ServiceConfig) {
         .service(text)
         .service(boxes)
         .service(events)
+        .service(list_sources)
+        .service(create_source)
+        .service(check_source)
+        .service(show_source)
+        .service(change_source)
+        .service(remove_source)
+        .service(sync_source)
+        .service(stop_source)
+        .service(pause_source)
+        .service(resume_source)
+        .service(list_syncs)
         .service(search)
         .service(ask)
         .service(reindex)

@@ -25,6 +25,15 @@ class Settings {
     return new Date(time).toLocaleDateString(region ?? this.language, { dateStyle: "medium" });
   }
 
+  /** "5 minutes ago", "in 2 hours". */
+  ago(time: string): string {
+    const seconds = (new Date(time).getTime() - Date.now()) / 1000;
+    if (Math.abs(seconds) < 45) return this.words.justNow;
+    const told = new Intl.RelativeTimeFormat(this.language, { numeric: "auto" });
+    const [unit, size] = Math.abs(seconds) < 2700 ? (["minute", 60] as const) : Math.abs(seconds) < 79200 ? (["hour", 3600] as const) : (["day", 86400] as const);
+    return told.format(Math.round(seconds / size), unit);
+  }
+
   setDark(dark: boolean): void {
     this.dark = dark;
     localStorage.setItem("theme", dark ? "dark" : "light");
