@@ -80,7 +80,7 @@ impl Store {
     /// Tries a document again that failed or was cancelled. False if it did neither.
     pub async fn retry_document(&self, document: DocumentId) -> Result<bool> {
         let mut transaction = self.database.begin().await?;
-        let known = self.known(&mut transaction, document).await?;
+        let known = self.database.existing(&mut transaction, document).await?;
         if !known.ended_badly() {
             transaction.rollback().await?;
             return Ok(false);
@@ -99,7 +99,7 @@ impl Store {
     /// that never was is `cancelled`, and can be tried again or removed. False if nothing is under way.
     pub async fn cancel_document(&self, document: DocumentId) -> Result<bool> {
         let mut transaction = self.database.begin().await?;
-        let known = self.known(&mut transaction, document).await?;
+        let known = self.database.existing(&mut transaction, document).await?;
         if !matches!(known.status, Status::Queued | Status::Processing) {
             transaction.rollback().await?;
             return Ok(false);
@@ -137,7 +137,7 @@ impl Store {
 
     async fn move_job(&self, document: DocumentId, from: &[JobState], to: JobState) -> Result<bool> {
         let mut transaction = self.database.begin().await?;
-        self.known(&mut transaction, document).await?;
+        self.database.existing(&mut transaction, document).await?;
         let moved = self.database.move_job(&mut transaction, document, from, to).await?;
         if moved {
             self.database.requeue_document(&mut transaction, document, to.as_str()).await?;

@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use sqlx::{Any, Transaction};
 use tokio::sync::broadcast;
 
 use crate::Result;
@@ -17,7 +16,6 @@ use crate::revise::Revision;
 use crate::search::Scope;
 use crate::sql::Database;
 use crate::sql::changes::ChangeKind;
-use crate::sql::documents::Known;
 
 /// Listeners that fall behind by this much miss events, and are told so.
 const EVENT_CAPACITY: usize = 1024;
@@ -167,7 +165,7 @@ impl Store {
     pub async fn remove_document(&self, document: DocumentId) -> Result<Removed> {
         let before = self.indexes.count_document(document).await?;
         let mut transaction = self.database.begin().await?;
-        let known = self.known(&mut transaction, document).await?;
+        let known = self.database.existing(&mut transaction, document).await?;
         self.database.delete_jobs(&mut transaction, document).await?;
         let chunks = self.database.chunks_of(&mut transaction, document).await?;
         let mut blobs = vec![known.sha256];
@@ -189,16 +187,6 @@ impl Store {
         self.indexes.catch_up(sequence).await?;
         let after = self.indexes.count_document(document).await?;
         Ok(Removed { chunks, lexical: before.0.saturating_sub(after.0), dense: before.1.saturating_sub(after.1), blob })
-    }
-
-    /// What is known of a document that must be there.
-    pub(crate) async fn known(
-        &self,
-        transaction: &mut Transaction<'static, Any>,
-        document: DocumentId,
-    ) -> Result<Known> {
-        let known = self.database.known(transaction, document).await?;
-        known.ok_or_else(|| StoreError::NoSuchDocument(document.to_string()))
     }
 
     /// Whether the blob went: it stays while a document, a revision or a job needs it.

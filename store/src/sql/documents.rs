@@ -103,6 +103,12 @@ impl Database {
         row.as_ref().map(read_known).transpose()
     }
 
+    /// What is known of a document that must be there.
+    pub async fn existing(&self, transaction: &mut Transaction<'static, Any>, document: DocumentId) -> Result<Known> {
+        let known = self.known(transaction, document).await?;
+        known.ok_or_else(|| StoreError::NoSuchDocument(document.to_string()))
+    }
+
     /// Another document of the collection with the same bytes that did not fail.
     pub async fn twin(
         &self,

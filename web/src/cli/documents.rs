@@ -125,6 +125,7 @@ pub fn queue(settings: &Settings, command: QueueCommand, json: bool) -> anyhow::
     match queue["remaining_s"].as_u64() {
         Some(0) => {}
         Some(seconds) => println!("about {} left", indicatif::HumanDuration(std::time::Duration::from_secs(seconds))),
+        None if queue["paused"] == true => {}
         None => println!("no estimate yet"),
     }
     Ok(())
