@@ -18,6 +18,8 @@ const LETTING_GO: usize = 16;
 /// How long a document that takes another's place may need until it can be found.
 const PATIENCE: Duration = Duration::from_mins(10);
 const POLL: Duration = Duration::from_millis(200);
+/// After this, what was just written is quiet, or it is being written still.
+const SETTLING: Duration = Duration::from_millis(1200);
 
 /// What one sync works with.
 #[derive(Debug, Clone)]
@@ -42,11 +44,29 @@ pub struct Outcome {
 /// Brings the documents of a source to what it holds: list → compare → fetch what changed → blob → job → remember;
 /// then what vanished goes. A listing that was cut off, or that lost its root, removes nothing.
 pub async fn sync<O: Origin>(work: &Work, origin: &O) -> Result<Outcome, SourceError> {
+    let (listed, mut unsettled) = look(work, origin, work.within.clone()).await?;
+    if !unsettled.is_empty() {
+        // A renamed file counts as just written: it is taken before its old name goes.
+        tokio::time::sleep(SETTLING).await;
+        (_, unsettled) = look(work, origin, Some(unsettled)).await?;
+    }
+    if listed.complete && believed(work, &listed).await? {
+        remove_vanished(work).await?;
+    }
+    Ok(Outcome { landmark: listed.landmark, unsettled })
+}
+
+/// Lists and compares, without removing anything. Gives the items that were being written.
+async fn look<O: Origin>(
+    work: &Work,
+    origin: &O,
+    within: Option<Vec<String>>,
+) -> Result<(Listed, Vec<String>), SourceError> {
     let (sender, found) = mpsc::channel(BATCH * 2);
     let listing = Listing {
         found: sender,
         known: Known(Some((work.store.clone(), work.claim.source.id))),
-        within: work.within.clone(),
+        within,
         room: work.room.clone(),
     };
     let list = async move {
@@ -57,11 +77,7 @@ pub async fn sync<O: Origin>(work: &Work, origin: &O) -> Result<Outcome, SourceE
     };
     let (listed, compared) = tokio::join!(list, compare(work, origin, found));
     let unsettled = compared?;
-    let listed = listed?;
-    if listed.complete && believed(work, &listed).await? {
-        remove_vanished(work).await?;
-    }
-    Ok(Outcome { landmark: listed.landmark, unsettled })
+    Ok((listed?, unsettled))
 }
 
 /// Removes everything that a source brought, then the source.
