@@ -9,6 +9,7 @@ use opendal::raw::Servicer;
 use opendal::services::{S3, Sftp, Webdav};
 use opendal::{Builder as _, ErrorKind, HttpTransporter, Metadata, OperationContext, Operator};
 use opendal_http_transport_reqwest::ReqwestTransport;
+use url::Url;
 
 use super::patterns::Patterns;
 use super::{
@@ -41,6 +42,9 @@ impl Bucket {
             Some(name) => reach.credential(name)?.clone(),
             None => Credential { endpoint: settings.endpoint.clone().unwrap_or_default(), ..Credential::default() },
         };
+        if Url::parse(&credential.endpoint).is_ok_and(|url| url.has_host() && !http::may_ask(&url)) {
+            return Err(SourceError::Setting { name: "endpoint", reason: "it is never asked for documents".into() });
+        }
         let folder = settings.folder.as_deref().unwrap_or_default().trim_matches('/').to_owned();
         if settings.service != BucketService::Sftp {
             HttpTransporter::install_default(ReqwestTransport::new(http::client()?));

@@ -2,6 +2,7 @@
 //! building anything: pages are hostile, and this runs in the service.
 
 use std::cell::RefCell;
+use std::io::Read as _;
 
 use html5ever::Attribute;
 use html5ever::tendril::StrTendril;
@@ -13,7 +14,7 @@ use url::Url;
 use super::bounds::cleaned;
 
 /// Bytes of a page that are looked at for links.
-const MAX_BYTES: usize = 8 << 20;
+const MAX_BYTES: u64 = 8 << 20;
 const MAX_LINKS: usize = 20_000;
 
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -27,9 +28,21 @@ pub(super) struct Links {
 }
 
 impl Links {
-    /// Of a page that came from `url`.
-    pub(super) fn read(page: &[u8], url: &Url) -> Self {
-        let text = String::from_utf8_lossy(&page[..page.len().min(MAX_BYTES)]);
+    /// Of the beginning of a page that came from `url`.
+    pub(super) fn read_from(page: impl std::io::Read, url: &Url) -> Self {
+        let mut bytes = Vec::new();
+        // What could be read counts.
+        let _ = page.take(MAX_BYTES).read_to_end(&mut bytes);
+        // Formats without marks have no links.
+        if bytes.trim_ascii_start().starts_with(b"<") || bytes.starts_with(b"\xef\xbb\xbf") {
+            Self::read(&bytes, url)
+        } else {
+            Self::default()
+        }
+    }
+
+    fn read(page: &[u8], url: &Url) -> Self {
+        let text = String::from_utf8_lossy(page);
         let input = BufferQueue::default();
         input.push_back(StrTendril::from(text.as_ref()));
         let gathered = Gathered { base: RefCell::new(url.clone()), links: RefCell::default() };
