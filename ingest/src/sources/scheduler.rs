@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use terroir_store::{Claim, Ended, Report, Source, SourceState, Store, StoreError, SyncState};
+use terroir_store::{Claim, Ended, Report, Source, SourceState, Store, StoreError, SyncState, due_after, due_in};
 use tokio::sync::watch as told;
 use tokio::task::JoinHandle;
 
@@ -232,11 +232,11 @@ fn ending(
     whole: bool,
     interrupted: bool,
 ) -> Ended {
-    let regular = terroir_store::due_in(claim.source.interval_s);
+    let regular = due_in(claim.source.interval_s);
     let (state, error, next) = match result {
         Ok(_) => (SyncState::Done, None, regular),
         // At once, by whoever comes next.
-        Err(_) if interrupted => (SyncState::Interrupted, None, terroir_store::due_after(Duration::ZERO)),
+        Err(_) if interrupted => (SyncState::Interrupted, None, Some(due_after(Duration::ZERO))),
         Err(SourceError::Stopped) => (SyncState::Stopped, None, regular),
         Err(error) => {
             let error = (error.code().to_owned(), error.to_string(), error.hint().to_owned());
@@ -253,8 +253,8 @@ fn ending(
 fn retry(claim: &Claim) -> Option<i64> {
     let most = MAX_BACKOFF.max(Duration::from_secs(claim.source.interval_s));
     let pause = BACKOFF.saturating_mul(1 << claim.source.failures.min(10)).min(most);
-    terroir_store::due_after(pause)
-        .filter(|_| claim.source.interval_s > 0 || claim.source.state == SourceState::Removing)
+    let again = claim.source.interval_s > 0 || claim.source.state == SourceState::Removing;
+    again.then(|| due_after(pause))
 }
 
 /// Watches the folders that this process keeps in step, for as long as they are active.

@@ -118,14 +118,19 @@ async fn compare<O: Origin>(
     let mut batch = Vec::with_capacity(BATCH);
     while found.recv_many(&mut batch, BATCH).await > 0 {
         let changed = sort_out(work, std::mem::take(&mut batch), &mut unsettled).await?;
-        let mut taken = futures::stream::iter(changed)
+        let mut reading = futures::stream::iter(changed)
             .map(|(item, known)| async move {
                 let key = item.key.clone();
-                (key, take(work, origin, item, known).await)
+                (key, read(work, origin, item).await, known)
             })
             .buffer_unordered(O::PARALLEL);
-        while let Some((key, result)) = taken.next().await {
-            match result {
+        while let Some((key, read, known)) = reading.next().await {
+            // One after the other: two items with the same bytes shall see each other.
+            let taken = match read {
+                Ok(new) => take(work, &new, known.as_ref()).await,
+                Err(error) => Err(error),
+            };
+            match taken {
                 Ok(()) => {}
                 Err(SourceError::Changing { .. }) => {
                     work.store.sources().mark_seen(&work.claim, &[&key]).await?;
@@ -196,8 +201,8 @@ fn is_same(known: &KnownItem, item: &Item) -> bool {
     known.in_step && item.fingerprint.is_some() && known.fingerprint == item.fingerprint
 }
 
-/// Reads an item, and puts its document into the queue if the bytes are others.
-async fn take<O: Origin>(work: &Work, origin: &O, mut item: Item, known: Option<KnownItem>) -> Result<(), SourceError> {
+/// Brings the bytes of an item into the blobs.
+async fn read<O: Origin>(work: &Work, origin: &O, mut item: Item) -> Result<NewItem, SourceError> {
     let file = match std::mem::replace(&mut item.content, Content::OnDemand) {
         Content::Here(file) => file,
         Content::OnDemand => origin.fetch(&item, &work.room).await?,
@@ -205,16 +210,20 @@ async fn take<O: Origin>(work: &Work, origin: &O, mut item: Item, known: Option<
     let blobs = work.store.blobs().clone();
     let kept = tokio::task::spawn_blocking(move || blobs.add_file(file));
     let blob = kept.await.map_err(|error| SourceError::panicked(&error))??;
-    let same = known.as_ref().is_some_and(|known| known.in_step && known.sha256.as_ref() == Some(&blob.sha256));
-    let new = NewItem {
+    Ok(NewItem {
         key: item.key,
         source_uri: item.source_uri,
         file_name: item.file_name,
         fingerprint: item.fingerprint,
         sha256: blob.sha256,
         bytes: blob.bytes,
-    };
-    work.store.take_item(&work.claim, &new).await?;
+    })
+}
+
+/// Puts an item's document into the queue, if the bytes are others than its document has.
+async fn take(work: &Work, new: &NewItem, known: Option<&KnownItem>) -> Result<(), SourceError> {
+    let same = known.is_some_and(|known| known.in_step && known.sha256.as_ref() == Some(&new.sha256));
+    work.store.take_item(&work.claim, new).await?;
     work.counted(|report| match known {
         Some(_) if same => report.unchanged += 1,
         Some(_) => report.changed += 1,

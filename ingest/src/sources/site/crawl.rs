@@ -69,8 +69,8 @@ impl<'a> Crawl<'a> {
         settings: &'a SiteSettings,
         requests: &'a Requests,
         listing: &'a Listing,
-    ) -> Result<Self, SourceError> {
-        Ok(Self {
+    ) -> Self {
+        Self {
             bounds,
             settings,
             requests,
@@ -83,7 +83,7 @@ impl<'a> Crawl<'a> {
             answered: 0,
             silent: None,
             unanswered: 0,
-        })
+        }
     }
 
     pub(super) async fn run(mut self) -> Result<Listed, SourceError> {
