@@ -324,10 +324,10 @@ fn new_document(collection: &str, source: SourceId, item: &NewItem, priority: i6
 
 /// When a source with this interval is due next; an interval of 0 is never due.
 pub fn due_in(interval_s: u64) -> Option<i64> {
-    if interval_s > 0 { due_after(Duration::from_secs(interval_s)) } else { None }
+    (interval_s > 0).then(|| due_after(Duration::from_secs(interval_s)))
 }
 
 /// A moment after now, in milliseconds since 1970.
-pub fn due_after(pause: Duration) -> Option<i64> {
-    Some(now_ms().saturating_add(i64::try_from(pause.as_millis()).unwrap_or(i64::MAX)))
+pub fn due_after(pause: Duration) -> i64 {
+    now_ms().saturating_add(i64::try_from(pause.as_millis()).unwrap_or(i64::MAX))
 }

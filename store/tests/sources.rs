@@ -202,7 +202,19 @@ async fn people_change_sources_in_every_state() {
         sources.finish(&asked, &done(Some(0))).await.unwrap();
         assert!(claim(&store).await.is_none(), "still paused");
         sources.set_state(source.id, SourceState::Active).await.unwrap();
-        assert!(claim(&store).await.is_some());
+        let active = claim(&store).await.unwrap();
+
+        // New settings: what is under way is told to stop, and the source is looked at again at once.
+        let held = sources.claim_part(source.id, "w", LEASE).await.unwrap();
+        assert!(held.is_none(), "it is held");
+        let settings = Some(("{\"new\": 1}".to_owned(), None, false));
+        let changed = sources.change(source.id, &SourceChange { settings, ..SourceChange::default() }).await.unwrap();
+        assert_eq!((changed.settings.as_str(), changed.landmark), ("{\"new\": 1}", None));
+        assert!(sources.progress(&active, &Report::default()).await.unwrap(), "told to stop");
+        sources.finish(&active, &done(None)).await.unwrap();
+        let again = claim(&store).await.expect("it is due at once");
+        sources.finish(&again, &done(None)).await.unwrap();
+        assert!(claim(&store).await.is_none());
 
         // A source that is being removed is not brought back.
         sources.set_state(other.id, SourceState::Removing).await.unwrap();

@@ -8,7 +8,7 @@ use super::bucket::Bucket;
 use super::folder::Folder;
 use super::git::Git;
 use super::site::Site;
-use super::{Found, Known, Listing, Origin, Reach, Room, SourceError, SourceSettings, Trust};
+use super::{Found, Known, Listing, Origin, Reach, Room, SourceError, SourceSettings, Trust, opened};
 
 /// How long a first look may take.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -31,23 +31,24 @@ pub async fn check(
     trust: Trust,
     room: &Room,
 ) -> Result<Checked, SourceError> {
+    let reach = reach.clone();
     let looking = async {
-        match settings {
+        match settings.clone() {
             SourceSettings::Folder(settings) => {
-                let (settings, reach) = (settings.clone(), reach.clone());
-                let opening = tokio::task::spawn_blocking(move || Folder::open(&settings, &reach, trust));
-                let folder = opening.await.map_err(|error| SourceError::panicked(&error))??;
+                let folder = opened(move || Folder::open(&settings, &reach, trust)).await?;
                 first_items(&folder, room, SHOWN).await
             }
-            SourceSettings::Site(settings) => first_items(&Site::open(settings)?, room, SHOWN_OF_SITE).await,
+            SourceSettings::Site(settings) => {
+                first_items(&opened(move || Site::open(&settings)).await?, room, SHOWN_OF_SITE).await
+            }
             SourceSettings::Git(settings) => {
-                let (settings, reach) = (settings.clone(), reach.clone());
-                let opening = tokio::task::spawn_blocking(move || Git::open(&settings, &reach, trust, "none"));
-                let git = opening.await.map_err(|error| SourceError::panicked(&error))??;
+                let git = opened(move || Git::open(&settings, &reach, trust, "none")).await?;
                 // A copy of the repository is more than a look.
                 Ok(Checked { items: vec![git.look().await?], more: true })
             }
-            SourceSettings::Bucket(settings) => first_items(&Bucket::open(settings, reach)?, room, SHOWN).await,
+            SourceSettings::Bucket(settings) => {
+                first_items(&opened(move || Bucket::open(&settings, &reach)).await?, room, SHOWN).await
+            }
         }
     };
     let timed_out = || SourceError::TimedOut { what: "the source".into(), seconds: PATIENCE.as_secs() };

@@ -9,7 +9,7 @@ use serde::Deserialize;
 #[derive(Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Credential {
-    /// Address of the server: of an object store, a WebDAV folder, an SFTP server, or the start of the addresses of
+    /// Address of the server: of an object store, a `WebDAV` folder, an SFTP server, or the start of the addresses of
     /// git repositories.
     pub endpoint: String,
     pub region: String,

@@ -220,11 +220,20 @@ fn open_beneath(root: &Path, key: &str) -> std::io::Result<std::fs::File> {
         openat(CWD, root, OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())?;
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
-    Ok(openat2(folder, key, flags, Mode::empty(), resolve)?.into())
+    match openat2(folder, key, flags, Mode::empty(), resolve) {
+        // Linux before 5.6.
+        Err(rustix::io::Errno::NOSYS) => open_if_plain(root, key),
+        opened => Ok(opened?.into()),
+    }
 }
 
 #[cfg(not(target_os = "linux"))]
 fn open_beneath(root: &Path, key: &str) -> std::io::Result<std::fs::File> {
+    open_if_plain(root, key)
+}
+
+/// The second best: looks for links before it opens.
+fn open_if_plain(root: &Path, key: &str) -> std::io::Result<std::fs::File> {
     let path = root.join(key);
     if fs_err::canonicalize(&path)? != path {
         return Err(std::io::ErrorKind::PermissionDenied.into());

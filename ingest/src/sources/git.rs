@@ -281,6 +281,7 @@ fn access(url: &Url, name: &str, reach: &Reach) -> Result<Vec<(&'static str, Str
 
 #[cfg(test)]
 mod tests {
+    use super::super::Credential;
     use super::*;
 
     #[test]
@@ -309,6 +310,4 @@ mod tests {
             assert!(error.contains("another server") && !error.contains("t0p"), "{error}");
         }
     }
-
-    use super::super::Credential;
 }

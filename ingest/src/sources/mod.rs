@@ -38,6 +38,13 @@ pub use self::receive::Room;
 pub use self::scheduler::{Scheduler, SchedulerOptions, find_program};
 pub use self::settings::{BucketService, BucketSettings, FolderSettings, GitSettings, SiteSettings, SourceSettings};
 
+/// Opens an origin off the async threads: disks and certificates are read.
+async fn opened<O: Send + 'static>(
+    open: impl FnOnce() -> Result<O, SourceError> + Send + 'static,
+) -> Result<O, SourceError> {
+    tokio::task::spawn_blocking(open).await.map_err(|error| SourceError::panicked(&error))?
+}
+
 /// What a source lists and gives.
 pub trait Origin: Send + Sync {
     /// Items that may be fetched at the same time.

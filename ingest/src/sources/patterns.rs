@@ -4,6 +4,9 @@ use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
 use super::SourceError;
 
+/// A name that no pattern means in particular.
+const ANY_NAME: &str = "\u{1}any name at all, as long as no pattern of question marks is\u{1}";
+
 /// Patterns of one source. `*.pdf` means a name at any depth, `drafts/` a folder with everything below it, and what
 /// has a `/` elsewhere is read from the root.
 #[derive(Debug, Clone)]
@@ -34,7 +37,8 @@ impl Patterns {
     /// Whether nothing below a folder can be taken, so that it need not be read.
     pub(super) fn skip_folder(&self, key: &str) -> bool {
         // `drafts/**` matches what is below drafts, whatever its name.
-        self.exclude.is_match(format!("{key}/\u{1}")) && self.exclude.is_match(format!("{key}/\u{1}/\u{2}"))
+        self.exclude.is_match(format!("{key}/{ANY_NAME}"))
+            && self.exclude.is_match(format!("{key}/{ANY_NAME}/{ANY_NAME}"))
     }
 }
 

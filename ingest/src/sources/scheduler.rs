@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use terroir_store::{Claim, Ended, Report, SourceState, Store, StoreError, SyncState};
+use terroir_store::{Claim, Ended, Report, Source, SourceState, Store, StoreError, SyncState, due_after, due_in};
 use tokio::sync::watch as told;
 use tokio::task::JoinHandle;
 
@@ -15,7 +15,7 @@ use super::git::Git;
 use super::site::Site;
 use super::sync::{Outcome, Work, remove_source, sync};
 use super::watch::{Hint, Watches};
-use super::{Reach, Room, SourceError, SourceSettings, Trust};
+use super::{Reach, Room, SourceError, SourceSettings, Trust, opened};
 
 /// How long a source stays this process's without a sign of life.
 const LEASE: Duration = Duration::from_mins(1);
@@ -109,7 +109,7 @@ async fn next(bench: &Bench) -> Result<Option<(Claim, Option<Vec<String>>)>, Sto
         },
         Some((source, Hint::Places(places))) => {
             let claim = sources.claim_part(source, &bench.name, LEASE).await?;
-            if claim.is_none() {
+            if claim.is_none() && sources.get(source).await.is_ok_and(|source| source.state == SourceState::Active) {
                 // Somebody looks at it now, and may have passed these places.
                 bench.watches.hints.add(source, places.clone());
             }
@@ -199,11 +199,12 @@ async fn bring_into_step(bench: &Bench, work: &Work) -> Result<Outcome, SourceEr
     }
     let settings = serde_json::from_str(&source.settings)
         .map_err(|error| SourceError::Setting { name: "settings", reason: error.to_string() })?;
+    let reach = bench.options.reach.clone();
     match SourceSettings::read(&source.kind, &settings)? {
         SourceSettings::Folder(settings) => {
-            let (reach, trust) = (bench.options.reach.clone(), Trust::of(source));
+            let trust = Trust::of(source);
             let (watches, id) = (Arc::clone(&bench.watches), source.id);
-            let opening = tokio::task::spawn_blocking(move || {
+            let folder = opened(move || {
                 let folder = Folder::open(&settings, &reach, trust)?;
                 // Before the first look: what changes meanwhile is noticed.
                 if settings.watch
@@ -211,18 +212,16 @@ async fn bring_into_step(bench: &Bench, work: &Work) -> Result<Outcome, SourceEr
                 {
                     tracing::warn!(kind = ?error.kind, source.id = %id, "a folder cannot be watched; it is scanned by its interval alone");
                 }
-                Ok::<_, SourceError>(folder)
+                Ok(folder)
             });
-            let folder = opening.await.map_err(|error| SourceError::panicked(&error))??;
-            sync(work, &folder).await
+            sync(work, &folder.await?).await
         }
-        SourceSettings::Site(settings) => sync(work, &Site::open(&settings)?).await,
+        SourceSettings::Site(settings) => sync(work, &opened(move || Site::open(&settings)).await?).await,
         SourceSettings::Git(settings) => {
-            let (reach, trust, name) = (bench.options.reach.clone(), Trust::of(source), source.id.to_string());
-            let opening = tokio::task::spawn_blocking(move || Git::open(&settings, &reach, trust, &name));
-            sync(work, &opening.await.map_err(|error| SourceError::panicked(&error))??).await
+            let (trust, name) = (Trust::of(source), source.id.to_string());
+            sync(work, &opened(move || Git::open(&settings, &reach, trust, &name)).await?).await
         }
-        SourceSettings::Bucket(settings) => sync(work, &Bucket::open(&settings, &bench.options.reach)?).await,
+        SourceSettings::Bucket(settings) => sync(work, &opened(move || Bucket::open(&settings, &reach)).await?).await,
     }
 }
 
@@ -233,11 +232,11 @@ fn ending(
     whole: bool,
     interrupted: bool,
 ) -> Ended {
-    let regular = terroir_store::due_in(claim.source.interval_s);
+    let regular = due_in(claim.source.interval_s);
     let (state, error, next) = match result {
         Ok(_) => (SyncState::Done, None, regular),
         // At once, by whoever comes next.
-        Err(_) if interrupted => (SyncState::Interrupted, None, terroir_store::due_after(Duration::ZERO)),
+        Err(_) if interrupted => (SyncState::Interrupted, None, Some(due_after(Duration::ZERO))),
         Err(SourceError::Stopped) => (SyncState::Stopped, None, regular),
         Err(error) => {
             let error = (error.code().to_owned(), error.to_string(), error.hint().to_owned());
@@ -254,8 +253,8 @@ fn ending(
 fn retry(claim: &Claim) -> Option<i64> {
     let most = MAX_BACKOFF.max(Duration::from_secs(claim.source.interval_s));
     let pause = BACKOFF.saturating_mul(1 << claim.source.failures.min(10)).min(most);
-    terroir_store::due_after(pause)
-        .filter(|_| claim.source.interval_s > 0 || claim.source.state == SourceState::Removing)
+    let again = claim.source.interval_s > 0 || claim.source.state == SourceState::Removing;
+    again.then(|| due_after(pause))
 }
 
 /// Watches the folders that this process keeps in step, for as long as they are active.
@@ -272,7 +271,7 @@ async fn review(bench: Bench, mut stopping: told::Receiver<bool>) {
                     tracing::error!(%error, "reviewing the watched folders broke off");
                 }
                 // What changed while nobody watched.
-                for source in active.iter().filter(|_| first) {
+                for source in active.iter().filter(|source| first && is_watched(source)) {
                     if let Err(error) = bench.store.sources().request(source.id, false).await {
                         tracing::debug!(%error, "a source was not made due");
                     }
@@ -283,6 +282,10 @@ async fn review(bench: Bench, mut stopping: told::Receiver<bool>) {
         }
         pause(&mut stopping, REVIEW).await;
     }
+}
+
+fn is_watched(source: &Source) -> bool {
+    serde_json::from_str::<serde_json::Value>(&source.settings).is_ok_and(|settings| settings["watch"] == true)
 }
 
 async fn pause(stopping: &mut told::Receiver<bool>, duration: Duration) {

@@ -286,8 +286,8 @@ fn check_git(settings: &GitSettings) -> Result<(), SourceError> {
     let url = Url::parse(&settings.url).or_else(|error| setting("url", error.to_string()))?;
     match url.scheme() {
         "https" | "http" => drop(web_address("url", &settings.url)?),
-        "ssh" if url.password().is_none() && url.host_str().is_some_and(|host| !host.starts_with('-')) => {}
         "file" => {}
+        "ssh" if url.password().is_none() && url.host_str().is_some_and(|host| !host.starts_with('-')) => {}
         _ => return setting("url", "https, http, ssh and file addresses without a password are understood"),
     }
     check_relative("folder", settings.folder.as_deref())

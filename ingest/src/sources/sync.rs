@@ -18,6 +18,8 @@ const LETTING_GO: usize = 16;
 /// How long a document that takes another's place may need until it can be found.
 const PATIENCE: Duration = Duration::from_mins(10);
 const POLL: Duration = Duration::from_millis(200);
+/// After this, what was just written is quiet, or it is being written still.
+const SETTLING: Duration = Duration::from_millis(1200);
 
 /// What one sync works with.
 #[derive(Debug, Clone)]
@@ -42,11 +44,29 @@ pub struct Outcome {
 /// Brings the documents of a source to what it holds: list → compare → fetch what changed → blob → job → remember;
 /// then what vanished goes. A listing that was cut off, or that lost its root, removes nothing.
 pub async fn sync<O: Origin>(work: &Work, origin: &O) -> Result<Outcome, SourceError> {
+    let (listed, mut unsettled) = look(work, origin, work.within.clone()).await?;
+    if !unsettled.is_empty() {
+        // A renamed file counts as just written: it is taken before its old name goes.
+        tokio::time::sleep(SETTLING).await;
+        (_, unsettled) = look(work, origin, Some(unsettled)).await?;
+    }
+    if listed.complete && believed(work, &listed).await? {
+        remove_vanished(work).await?;
+    }
+    Ok(Outcome { landmark: listed.landmark, unsettled })
+}
+
+/// Lists and compares, without removing anything. Gives the items that were being written.
+async fn look<O: Origin>(
+    work: &Work,
+    origin: &O,
+    within: Option<Vec<String>>,
+) -> Result<(Listed, Vec<String>), SourceError> {
     let (sender, found) = mpsc::channel(BATCH * 2);
     let listing = Listing {
         found: sender,
         known: Known(Some((work.store.clone(), work.claim.source.id))),
-        within: work.within.clone(),
+        within,
         room: work.room.clone(),
     };
     let list = async move {
@@ -57,11 +77,7 @@ pub async fn sync<O: Origin>(work: &Work, origin: &O) -> Result<Outcome, SourceE
     };
     let (listed, compared) = tokio::join!(list, compare(work, origin, found));
     let unsettled = compared?;
-    let listed = listed?;
-    if listed.complete && believed(work, &listed).await? {
-        remove_vanished(work).await?;
-    }
-    Ok(Outcome { landmark: listed.landmark, unsettled })
+    Ok((listed?, unsettled))
 }
 
 /// Removes everything that a source brought, then the source.
@@ -102,14 +118,19 @@ async fn compare<O: Origin>(
     let mut batch = Vec::with_capacity(BATCH);
     while found.recv_many(&mut batch, BATCH).await > 0 {
         let changed = sort_out(work, std::mem::take(&mut batch), &mut unsettled).await?;
-        let mut taken = futures::stream::iter(changed)
+        let mut reading = futures::stream::iter(changed)
             .map(|(item, known)| async move {
                 let key = item.key.clone();
-                (key, take(work, origin, item, known).await)
+                (key, read(work, origin, item).await, known)
             })
             .buffer_unordered(O::PARALLEL);
-        while let Some((key, result)) = taken.next().await {
-            match result {
+        while let Some((key, read, known)) = reading.next().await {
+            // One after the other: two items with the same bytes shall see each other.
+            let taken = match read {
+                Ok(new) => take(work, &new, known.as_ref()).await,
+                Err(error) => Err(error),
+            };
+            match taken {
                 Ok(()) => {}
                 Err(SourceError::Changing { .. }) => {
                     work.store.sources().mark_seen(&work.claim, &[&key]).await?;
@@ -180,8 +201,8 @@ fn is_same(known: &KnownItem, item: &Item) -> bool {
     known.in_step && item.fingerprint.is_some() && known.fingerprint == item.fingerprint
 }
 
-/// Reads an item, and puts its document into the queue if the bytes are others.
-async fn take<O: Origin>(work: &Work, origin: &O, mut item: Item, known: Option<KnownItem>) -> Result<(), SourceError> {
+/// Brings the bytes of an item into the blobs.
+async fn read<O: Origin>(work: &Work, origin: &O, mut item: Item) -> Result<NewItem, SourceError> {
     let file = match std::mem::replace(&mut item.content, Content::OnDemand) {
         Content::Here(file) => file,
         Content::OnDemand => origin.fetch(&item, &work.room).await?,
@@ -189,16 +210,20 @@ async fn take<O: Origin>(work: &Work, origin: &O, mut item: Item, known: Option<
     let blobs = work.store.blobs().clone();
     let kept = tokio::task::spawn_blocking(move || blobs.add_file(file));
     let blob = kept.await.map_err(|error| SourceError::panicked(&error))??;
-    let same = known.as_ref().is_some_and(|known| known.in_step && known.sha256.as_ref() == Some(&blob.sha256));
-    let new = NewItem {
+    Ok(NewItem {
         key: item.key,
         source_uri: item.source_uri,
         file_name: item.file_name,
         fingerprint: item.fingerprint,
         sha256: blob.sha256,
         bytes: blob.bytes,
-    };
-    work.store.take_item(&work.claim, &new).await?;
+    })
+}
+
+/// Puts an item's document into the queue, if the bytes are others than its document has.
+async fn take(work: &Work, new: &NewItem, known: Option<&KnownItem>) -> Result<(), SourceError> {
+    let same = known.is_some_and(|known| known.in_step && known.sha256.as_ref() == Some(&new.sha256));
+    work.store.take_item(&work.claim, new).await?;
     work.counted(|report| match known {
         Some(_) if same => report.unchanged += 1,
         Some(_) => report.changed += 1,

@@ -117,8 +117,8 @@ impl Database {
         sha256: &str,
     ) -> Result<Option<Known>> {
         let row = sqlx::query(
-            "select id, sha256, status from documents \
-             where collection_id = $1 and sha256 = $2 and status <> 'failed' order by created_at limit 1",
+            "select id, sha256, status, current_revision from documents \
+             where collection_id = $1 and sha256 = $2 and status not in ('failed', 'cancelled') order by created_at limit 1",
         )
         .bind(collection.to_string())
         .bind(sha256)

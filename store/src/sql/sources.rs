@@ -97,10 +97,13 @@ impl Sources {
         let (settings, place, trusted) =
             change.settings.clone().unwrap_or((known.settings, known.place, known.trusted));
         let interval_s = change.interval_s.unwrap_or(known.interval_s);
-        // What is due follows the new settings: at once if they say what to look at, else by the new interval.
-        let next = if asked_settings { Some(now_ms()) } else { due_in(interval_s) };
+        let next = if known.state == SourceState::Paused { None } else { due_in(interval_s) };
+        // New settings are looked at at once, and the old root says nothing about the new one.
+        let landmark = if asked_settings { None } else { known.landmark };
+        let requested = i64::from(asked_settings && known.state == SourceState::Active);
         sqlx::query(
-            "update sources set name = $1, settings = $2, place = $3, trusted = $8, interval_s = $4, next_sync_at = $5, failures = 0, updated_at = $6 where id = $7",
+            "update sources set name = $1, settings = $2, place = $3, trusted = $8, interval_s = $4, next_sync_at = $5, failures = 0, landmark = $9, \
+             requested = case when $10 = 1 then 1 else requested end, updated_at = $6 where id = $7",
         )
         .bind(&name)
         .bind(&settings)
@@ -110,8 +113,13 @@ impl Sources {
         .bind(now_ms())
         .bind(source.to_string())
         .bind(i64::from(trusted))
+        .bind(landmark)
+        .bind(requested)
         .execute(&self.database.pool)
         .await?;
+        if asked_settings {
+            self.stop(source).await?;
+        }
         self.get(source).await
     }
 
@@ -167,7 +175,7 @@ impl Sources {
     pub async fn claim(&self, worker: &str, place: &str, lease: Duration) -> Result<Option<Claim>> {
         let due = "select id, requested from sources where (place is null or place = $1) \
              and (lease_until is null or lease_until < $2) \
-             and (state = 'removing' or requested > 0 or (state = 'active' and next_sync_at <= $2)) \
+             and (requested > 0 or (state <> 'paused' and next_sync_at <= $2)) \
              order by coalesce(next_sync_at, 0), id limit 1";
         // Looked at first without a lock: most of the time nothing is due.
         let row = sqlx::query(due).bind(place).bind(now_ms()).fetch_optional(&self.database.pool).await?;
@@ -214,12 +222,15 @@ impl Sources {
         let sync = self.begin_sync(&mut transaction, source, extent).await?;
         let holder = format!("{worker}/{sync}");
         sqlx::query(
-            "update sources set lease_holder = $1, lease_until = $2, requested = case when $3 = 'part' then requested else 0 end where id = $4",
+            // A look at the whole that is not finished is due again.
+            "update sources set lease_holder = $1, lease_until = $2, requested = case when $3 = 'part' then requested else 0 end, \
+             next_sync_at = case when $3 = 'part' then next_sync_at else $5 end where id = $4",
         )
         .bind(&holder)
         .bind(now_ms() + lease.as_millis() as i64)
         .bind(extent.as_str())
         .bind(source.to_string())
+        .bind(now_ms())
         .execute(&mut *transaction)
         .await?;
         transaction.commit().await?;
@@ -232,7 +243,8 @@ impl Sources {
         let failed = ended.state == crate::source::SyncState::Failed;
         let updated = sqlx::query(
             "update sources set lease_holder = null, lease_until = null, landmark = coalesce($1, landmark), \
-             next_sync_at = case when state = 'paused' then null when $6 = 1 then $2 else next_sync_at end, \
+             next_sync_at = case when state = 'paused' then null \
+             when state = 'removing' and $3 = 0 then 0 when $6 = 1 then $2 else next_sync_at end, \
              failures = case when $6 = 0 then failures when $3 = 1 then failures + 1 else 0 end \
              where id = $4 and lease_holder = $5",
         )
@@ -273,6 +285,10 @@ impl Database {
             .execute(&self.pool)
             .await?;
         sqlx::query("update sources set lease_holder = null, lease_until = null where lease_holder is not null")
+            .execute(&self.pool)
+            .await?;
+        sqlx::query("update syncs set state = 'interrupted', finished_at = $1 where state = 'running'")
+            .bind(now_ms())
             .execute(&self.pool)
             .await?;
         Ok(())

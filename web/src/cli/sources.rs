@@ -247,10 +247,7 @@ fn settings_of(command: AddCommand) -> anyhow::Result<(&'static str, Value, Comm
         }
         AddCommand::Git { url, branch, folder, credentials, patterns, common } => {
             // A path is an address on this machine.
-            let url = match url.contains(':') {
-                true => url,
-                false => format!("file://{}", fs_err::canonicalize(&url)?.display()),
-            };
+            let url = if url.contains(':') { url } else { format!("file://{}", fs_err::canonicalize(&url)?.display()) };
             let settings = json!({"url": url, "branch": branch, "folder": folder, "credentials": credentials,
                 "include": patterns.include, "exclude": patterns.exclude});
             ("git", settings, common)

@@ -3,7 +3,7 @@
 use actix_web::{HttpRequest, HttpResponse, delete, get, patch, post, web};
 use serde::Deserialize;
 use terroir_ingest::sources::{SourceSettings, Trust};
-use terroir_store::{SourceState, StoreError};
+use terroir_store::SourceState;
 use utoipa::IntoParams;
 
 use crate::api::{CheckedView, NewSource, Page, RemovedSource, SourceChange, SourceView, SyncRequest, SyncView};
@@ -59,10 +59,7 @@ pub async fn create_source(
     let collection = new.collection.unwrap_or_else(|| "default".to_owned());
     // Before a look that may take long.
     service.store.scope(Some(&collection)).await?;
-    let checked = match new.check.unwrap_or(true) {
-        true => Some(service.look_at(&settings, trust).await?),
-        false => None,
-    };
+    let checked = if new.check.unwrap_or(true) { Some(service.look_at(&settings, trust).await?) } else { None };
     let source = terroir_store::NewSource {
         collection,
         kind: settings.kind().to_owned(),
@@ -177,11 +174,12 @@ pub async fn sync_source(
     id: web::Path<String>,
     body: web::Bytes,
 ) -> ApiResult<HttpResponse> {
-    let wanted: SyncRequest = match body.is_empty() {
-        true => SyncRequest::default(),
-        false => serde_json::from_slice(&body).map_err(|error| {
+    let wanted: SyncRequest = if body.is_empty() {
+        SyncRequest::default()
+    } else {
+        serde_json::from_slice(&body).map_err(|error| {
             ApiError::new("invalid_json", error.to_string(), "see /openapi.json for the shape of the body")
-        })?,
+        })?
     };
     let source = service.source(&id).await?;
     service.store.sources().request(source.id, wanted.allow_empty).await?;
@@ -239,14 +237,6 @@ pub async fn list_syncs(
 ) -> ApiResult<web::Json<Page<SyncView>>> {
     let source = service.source(&id).await?;
     let cursor = query.cursor.as_deref().filter(|cursor| !cursor.is_empty());
-    let page = match service.store.sources().syncs(source.id, cursor, query.limit.unwrap_or(20)).await {
-        Err(StoreError::Cursor) => {
-            let hint = "start again without a cursor";
-            return Err(
-                ApiError::new("invalid_request", "the cursor is not one that was given out", hint).param("cursor")
-            );
-        }
-        page => page?,
-    };
+    let page = service.store.sources().syncs(source.id, cursor, query.limit.unwrap_or(20)).await?;
     Ok(web::Json(Page { items: page.items.into_iter().map(SyncView::from).collect(), next_cursor: page.next_cursor }))
 }

@@ -161,6 +161,37 @@ await check("removal", async () => {
   }
 });
 
+await check("sources", async () => {
+  await page.goto(`${base}/#/sources`);
+  await page.locator("[data-add-source]").click();
+  for (const kind of ["bucket", "git", "site", "folder"]) {
+    await page.locator(`[data-kind="${kind}"]`).click();
+    await accessible();
+  }
+  // A folder that nobody allowed is refused, with what to do.
+  await page.locator("input[name=path]").fill("/etc");
+  await page.locator("[data-check]").click();
+  await page.getByRole("alert").getByText("[sources]").waitFor();
+  await page.keyboard.press("Escape");
+  // The service's own description, as a site of one page.
+  await page.locator("[data-add-source]").click();
+  await page.locator('[data-kind="site"]').click();
+  await page.locator("textarea[name=urls]").fill(`${base}/openapi.json`);
+  await page.locator("[data-check]").click();
+  await page.locator("[data-checked]").waitFor();
+  await page.locator("input[name=name]").fill("description");
+  await page.locator("[data-add]").click();
+  const row = page.locator('[data-source="description"]');
+  await row.getByText("1 added").waitFor();
+  await accessible();
+  await shoot("a source");
+  await row.locator('[data-action="pause"]').click();
+  await page.locator('[data-source="description"][data-state="paused"]').waitFor();
+  await row.locator('[data-action="remove"]').click();
+  await row.locator("[data-confirm]").click();
+  await row.waitFor({ state: "detached" });
+});
+
 await check("French", async () => {
   await page.locator("[data-language]").click();
   await page.getByText("Rien ne quitte cette machine.").waitFor();
@@ -178,7 +209,7 @@ await check("dark", async () => {
 
 await check("narrow", async () => {
   await page.setViewportSize({ width: 360, height: 740 });
-  for (const view of ["library", "search", ""]) {
+  for (const view of ["sources", "library", "search", ""]) {
     await page.goto(`${base}/#/${view}`);
     await page.waitForTimeout(300);
     const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
@@ -189,7 +220,7 @@ await check("narrow", async () => {
 });
 
 await check("console", async () => {
-  const real = complaints.filter((text) => !text.includes("status of 404"));
+  const real = complaints.filter((text) => !/status of (403|404)/.test(text));
   expect(real.length === 0, real.join(" | "));
 });
 

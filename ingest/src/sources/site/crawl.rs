@@ -18,6 +18,8 @@ const MAX_SITEMAP_DEPTH: u32 = 3;
 const MAX_SITEMAPS: usize = 500;
 /// Known pages that are read at a time.
 const KNOWN_PAGE: u32 = 200;
+/// After so many requests in a row that nobody answers, a site is down.
+const MAX_UNANSWERED: u32 = 4;
 /// Addresses that may wait: a site may make up as many as it likes.
 const MAX_WAITING: usize = 200_000;
 
@@ -57,6 +59,8 @@ pub(super) struct Crawl<'a> {
     answered: usize,
     /// Why a start did not.
     silent: Option<SourceError>,
+    /// Requests in a row that nobody answered.
+    unanswered: u32,
 }
 
 impl<'a> Crawl<'a> {
@@ -65,8 +69,8 @@ impl<'a> Crawl<'a> {
         settings: &'a SiteSettings,
         requests: &'a Requests,
         listing: &'a Listing,
-    ) -> Result<Self, SourceError> {
-        Ok(Self {
+    ) -> Self {
+        Self {
             bounds,
             settings,
             requests,
@@ -78,7 +82,8 @@ impl<'a> Crawl<'a> {
             pages: 0,
             answered: 0,
             silent: None,
-        })
+            unanswered: 0,
+        }
     }
 
     pub(super) async fn run(mut self) -> Result<Listed, SourceError> {
@@ -103,6 +108,12 @@ impl<'a> Crawl<'a> {
 
     async fn sitemaps(&mut self) -> Result<(), SourceError> {
         let mut waiting: VecDeque<(Url, u32)> = self.bounds.sitemaps.iter().map(|url| (url.clone(), 0)).collect();
+        // Those that the site itself names.
+        for start in &self.bounds.starts {
+            if let Ok(robots) = self.robots.of(start, self.bounds, self.requests).await {
+                waiting.extend(robots.sitemaps().iter().cloned().map(|url| (url, 0)));
+            }
+        }
         let mut read = HashSet::new();
         while let Some((url, depth)) = waiting.pop_front() {
             if read.len() >= MAX_SITEMAPS || !self.bounds.may_ask(&url) || !read.insert(url.clone()) {
@@ -175,6 +186,9 @@ impl<'a> Crawl<'a> {
     /// Asks for one page. Without a depth its links are not followed.
     async fn visit(&mut self, url: &Url, depth: Option<u32>) -> Result<(), SourceError> {
         let key = url.as_str().to_owned();
+        if self.told.contains(&key) {
+            return Ok(());
+        }
         let is_start = self.bounds.starts.contains(url);
         let allowed = match self.robots.of(url, self.bounds, self.requests).await {
             Ok(robots) => robots.is_url_allowed(url),
@@ -193,6 +207,7 @@ impl<'a> Crawl<'a> {
         let answer = self.requests.page(self.bounds, url, fingerprint).await;
         match answer {
             Ok(answer) => {
+                self.unanswered = 0;
                 self.answered += usize::from(is_start && !matches!(answer, Answer::Gone));
                 match answer {
                     Answer::Page(page) => self.page(page, depth, is_start).await,
@@ -215,6 +230,13 @@ impl<'a> Crawl<'a> {
     }
 
     async fn fail(&mut self, key: String, error: SourceError, is_start: bool) -> Result<(), SourceError> {
+        if matches!(error, SourceError::Unreachable { .. } | SourceError::TimedOut { .. }) {
+            self.unanswered += 1;
+            if self.unanswered >= MAX_UNANSWERED {
+                // The site is down: each further page would take minutes, and nothing more would be known.
+                return Err(error);
+            }
+        }
         if is_start && self.silent.is_none() {
             self.silent = Some(match &error {
                 SourceError::Robots { host } => SourceError::Robots { host: host.clone() },
@@ -322,7 +344,7 @@ async fn read_links(
     }
     let url = url.clone();
     let reading = tokio::task::spawn_blocking(move || {
-        let links = fs_err::read(file.path()).map(|bytes| Links::read(&bytes, &url)).unwrap_or_default();
+        let links = file.reopen().map(|page| Links::read_from(page, &url)).unwrap_or_default();
         (file, links)
     });
     let (file, links) = reading.await.map_err(|error| SourceError::panicked(&error))?;
@@ -332,9 +354,7 @@ async fn read_links(
 async fn kept_links(path: std::path::PathBuf, url: &Url, headers: &HeaderMap) -> Result<Links, SourceError> {
     let url = url.clone();
     let reading = tokio::task::spawn_blocking(move || {
-        let bytes = fs_err::read(path).unwrap_or_default();
-        let is_html = bytes.trim_ascii_start().starts_with(b"<");
-        if is_html { Links::read(&bytes, &url) } else { Links::default() }
+        fs_err::File::open(path).map(|page| Links::read_from(page, &url)).unwrap_or_default()
     });
     let links = reading.await.map_err(|error| SourceError::panicked(&error))?;
     Ok(with_headers(links, headers))

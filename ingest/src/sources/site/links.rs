@@ -2,6 +2,8 @@
 //! building anything: pages are hostile, and this runs in the service.
 
 use std::cell::RefCell;
+use std::io::Read as _;
+use std::time::{Duration, Instant};
 
 use html5ever::Attribute;
 use html5ever::tendril::StrTendril;
@@ -13,8 +15,13 @@ use url::Url;
 use super::bounds::cleaned;
 
 /// Bytes of a page that are looked at for links.
-const MAX_BYTES: usize = 8 << 20;
+const MAX_BYTES: u64 = 8 << 20;
 const MAX_LINKS: usize = 20_000;
+/// Bytes that are read before the clock is looked at. A character that is cut there is lost: addresses have none.
+const PART_BYTES: usize = 1 << 14;
+const PATIENCE: Duration = Duration::from_secs(2);
+/// Directives that have a value, which must not be taken for names of robots.
+const WITH_VALUES: [&str; 4] = ["unavailable_after", "max-snippet", "max-image-preview", "max-video-preview"];
 
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Links {
@@ -27,27 +34,52 @@ pub(super) struct Links {
 }
 
 impl Links {
-    /// Of a page that came from `url`.
-    pub(super) fn read(page: &[u8], url: &Url) -> Self {
-        let text = String::from_utf8_lossy(&page[..page.len().min(MAX_BYTES)]);
-        let input = BufferQueue::default();
-        input.push_back(StrTendril::from(text.as_ref()));
+    /// Of the beginning of a page that came from `url`.
+    pub(super) fn read_from(page: impl std::io::Read, url: &Url) -> Self {
+        let mut bytes = Vec::new();
+        // What could be read counts.
+        let _ = page.take(MAX_BYTES).read_to_end(&mut bytes);
+        // Formats without marks have no links.
+        if bytes.trim_ascii_start().starts_with(b"<") || bytes.starts_with(b"\xef\xbb\xbf") {
+            Self::read(&bytes, url)
+        } else {
+            Self::default()
+        }
+    }
+
+    fn read(page: &[u8], url: &Url) -> Self {
         let gathered = Gathered { base: RefCell::new(url.clone()), links: RefCell::default() };
         let tokenizer = Tokenizer::new(gathered, TokenizerOpts::default());
-        let _ = tokenizer.feed(&input);
+        let started = Instant::now();
+        let input = BufferQueue::default();
+        // In parts, so that a page made to take long does not: a mark with a million attributes, say.
+        for part in page.chunks(PART_BYTES) {
+            input.push_back(StrTendril::from(String::from_utf8_lossy(part).as_ref()));
+            let _ = tokenizer.feed(&input);
+            if started.elapsed() > PATIENCE {
+                break;
+            }
+        }
         tokenizer.end();
         tokenizer.sink.links.into_inner()
     }
 
     /// As a header or a mark for robots says it.
     pub(super) fn obey(&mut self, directives: &str) {
+        let mut for_us = true;
         for directive in directives.split(',') {
-            // `otherbot: noindex` is meant for others.
-            let (whom, what) = directive.rsplit_once(':').unwrap_or(("", directive));
-            if !whom.is_empty() && !whom.trim().eq_ignore_ascii_case(super::super::http::AGENT) {
-                continue;
+            let mut what = directive;
+            // `otherbot: noindex, nofollow` is meant for others as a whole.
+            if let Some((whom, rest)) = directive.split_once(':') {
+                let whom = whom.trim().to_lowercase();
+                if WITH_VALUES.contains(&whom.as_str()) {
+                    continue;
+                }
+                for_us = whom.eq_ignore_ascii_case(super::super::http::AGENT);
+                what = rest;
             }
             match what.trim().to_lowercase().as_str() {
+                _ if !for_us => {}
                 "noindex" => self.noindex = true,
                 "nofollow" => self.nofollow = true,
                 "none" => (self.noindex, self.nofollow) = (true, true),
@@ -99,7 +131,7 @@ impl TokenSink for Gathered {
                 }
             }
             // What stands in a script is no mark, though it may look like one.
-            "script" | "style" | "textarea" | "title" | "noscript" => {
+            "script" | "style" | "textarea" | "title" => {
                 drop(links);
                 return raw(&tag.name);
             }
@@ -153,15 +185,22 @@ mod tests {
     #[test]
     fn directives_for_others_are_theirs() {
         let mut links = Links::default();
-        links.obey("otherbot: none");
+        links.obey("otherbot: noindex, nofollow");
         assert!(!links.noindex && !links.nofollow);
+        links.obey("unavailable_after: 25 Jun 2026 15:00:00 UTC, nofollow");
+        assert!(!links.noindex && links.nofollow);
         links.obey("terroirbot: none");
         assert!(links.noindex && links.nofollow);
     }
 
     #[test]
-    fn a_page_of_brackets_ends() {
-        let page = "<div ".repeat(200_000);
-        assert_eq!(Links::read(page.as_bytes(), &Url::parse("https://a.example/").unwrap()), Links::default());
+    fn a_page_made_to_take_long_does_not() {
+        let url = Url::parse("https://a.example/").unwrap();
+        let brackets = "<div ".repeat(200_000);
+        assert_eq!(Links::read(brackets.as_bytes(), &url), Links::default());
+        let attributes: Vec<String> = (0..400_000).map(|number| format!("a{number}")).collect();
+        let started = Instant::now();
+        Links::read(format!("<a href=/x></a><div {}>", attributes.join(" ")).as_bytes(), &url);
+        assert!(started.elapsed() < PATIENCE * 10, "{:?}", started.elapsed());
     }
 }

@@ -33,7 +33,7 @@ impl Origin for Site {
     const PARALLEL: usize = 1;
 
     async fn list(&self, listing: &Listing) -> Result<Listed, SourceError> {
-        Crawl::new(&self.bounds, &self.settings, &self.requests, listing)?.run().await
+        Crawl::new(&self.bounds, &self.settings, &self.requests, listing).run().await
     }
 
     /// Whatever is known of the page: its document is not as it was left.

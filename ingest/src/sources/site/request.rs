@@ -214,7 +214,7 @@ fn broke(url: &Url, error: &reqwest::Error) -> SourceError {
 }
 
 fn backoff(attempt: u32) -> Duration {
-    Duration::from_millis(500 << attempt.min(8))
+    Duration::from_millis(250 << attempt.min(8))
 }
 
 /// How long to wait before the next attempt, where another may help.

@@ -13,6 +13,8 @@ use crate::xml;
 pub(super) const MAX_BYTES: usize = 50 << 20;
 /// Addresses in one file.
 const MAX_ADDRESSES: usize = 50_000;
+/// Prefixes of what other vocabularies add to a page.
+const EXTENSIONS: [&str; 3] = ["image:", "video:", "news:"];
 
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Sitemap {
@@ -44,6 +46,9 @@ impl Sitemap {
         loop {
             // What was read before a mistake counts.
             match reader.read_event() {
+                // Pictures and films of a page have addresses too.
+                Ok(Event::Start(start))
+                    if EXTENSIONS.iter().any(|prefix| start.name().as_ref().starts_with(prefix)) => {}
                 Ok(Event::Start(start)) => inside.enter(start.local_name().as_ref()),
                 Ok(Event::End(end)) => {
                     if end.local_name().as_ref() == "loc" {
@@ -115,7 +120,8 @@ mod tests {
     use super::*;
 
     const PAGES: &str = "<?xml version=\"1.0\"?><urlset xmlns=\"http://www.sitemaps.org/schemas/sitemap/0.9\">\
-        <url><loc> https://docs.example/a?x=1&amp;y=2 </loc><lastmod>2026-01-01</lastmod></url>\
+        <url><loc> https://docs.example/a?x=1&amp;y=2 </loc><lastmod>2026-01-01</lastmod>\
+        <image:image><image:loc>https://docs.example/a.png</image:loc></image:image></url>\
         <url><loc><![CDATA[https://docs.example/b]]></loc></url></urlset>";
 
     #[test]

@@ -74,6 +74,8 @@ async fn a_renamed_file_can_be_found_all_the_time() {
     let origin = folder(root.path());
     assert_eq!(bench.counts(&origin).await, [1, 0, 0, 0, 0]);
     bench.documents().await;
+    // The new name counts as just written for a second.
+    let origin = origin.with_quiet(Duration::from_secs(1));
     std::fs::rename(root.path().join("old.txt"), root.path().join("new.txt")).unwrap();
 
     let (store, watching) = (bench.store.clone(), flag());
@@ -89,7 +91,7 @@ async fn a_renamed_file_can_be_found_all_the_time() {
     watching.store(true, std::sync::atomic::Ordering::Relaxed);
     watcher.await.unwrap();
     assert_eq!(bench.names().await, ["new.txt"], "the old name is gone");
-    assert_eq!(bench.counts(&origin).await, [0, 0, 0, 1, 0]);
+    assert_eq!(bench.counts(&folder(root.path())).await, [0, 0, 0, 1, 0]);
 }
 
 fn flag() -> std::sync::Arc<std::sync::atomic::AtomicBool> {
@@ -260,7 +262,7 @@ fn callers_may_name_only_what_the_settings_allow() {
     assert_eq!(open(&allowed.path().join("reports"), Trust::Caller), Ok(()));
     assert_eq!(open(elsewhere.path(), Trust::Caller), Err("folder_not_allowed"));
     assert_eq!(open(&allowed.path().join("door"), Trust::Caller), Err("folder_not_allowed"), "a link leads out");
-    assert_eq!(open(&allowed.path().join("reports/../../etc"), Trust::Caller).is_err(), true);
+    assert!(open(&allowed.path().join("reports/../../etc"), Trust::Caller).is_err());
     assert_eq!(open(Path::new("/nowhere/at/all"), Trust::Caller), Err("folder_not_allowed"), "says nothing about it");
     assert_eq!(open(elsewhere.path(), Trust::Local), Ok(()));
     let nothing = Reach::default();

@@ -109,7 +109,13 @@ async fn nobody_is_asked_whom_the_user_did_not_name() {
 #[tokio::test(flavor = "multi_thread")]
 async fn wishes_of_the_site_are_respected() {
     let server = Server::start().await;
-    server.put("/robots.txt", page("User-agent: *\nDisallow: /\n\nUser-agent: TerroirBot\nDisallow: /private\n"));
+    let robots = format!(
+        "User-agent: *\nDisallow: /\n\nUser-agent: TerroirBot\nDisallow: /private\n\nSitemap: {}/map.txt\n",
+        server.base
+    );
+    server.put("/robots.txt", page(&robots));
+    server.put("/map.txt", page(&format!("{}/mapped\n", server.base)).with("content-type", "text/plain"));
+    server.put("/mapped", page("<p>On the map.</p>"));
     server.put(
         "/",
         page(
@@ -123,8 +129,8 @@ async fn wishes_of_the_site_are_respected() {
     server.put("/same?ref=1", page("<link rel=canonical href=/same><p>Same.</p>"));
     let bench = Bench::new("site").await;
     let origin = site(&server, json!({}));
-    assert_eq!(bench.counts(&origin).await, [3, 0, 0, 0, 0]);
-    assert_eq!(addresses(&bench, &server).await, ["/", "/behind", "/same"]);
+    assert_eq!(bench.counts(&origin).await, [4, 0, 0, 0, 0]);
+    assert_eq!(addresses(&bench, &server).await, ["/", "/behind", "/mapped", "/same"]);
     assert!(!server.asked().iter().any(|path| path.starts_with("/private")));
 
     // A page that does not want to be found any more goes.
@@ -136,7 +142,7 @@ async fn wishes_of_the_site_are_respected() {
     server.put("/robots.txt", page("User-agent: *\nDisallow: /\n"));
     let (result, _) = bench.sync(&origin).await;
     assert!(matches!(result, Err(SourceError::Robots { .. })), "{result:?}");
-    assert_eq!(addresses(&bench, &server).await, ["/", "/same"]);
+    assert_eq!(addresses(&bench, &server).await, ["/", "/mapped", "/same"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
