@@ -215,21 +215,28 @@ async fn parsed(bench: &Bench, job: &Job) -> Result<ParsedDocument, Failure> {
         tokio::task::spawn_blocking(move || fs_err::read(path)).await.map_err(|error| Failure::panicked(&error))??;
     let (done, pages) = mpsc::channel(RECOGNISED_WAITING);
     let known = checkpoint::recognised(&bench.store, job).await?;
-    let reading = bench.reader.read(bytes, Some(&job.file_name), known, done);
-    let (document, ()) = tokio::join!(reading, keep_recognised(bench, job, pages));
-    checkpoint::keep_parsed(&bench.store, job, document?, began.elapsed()).await
+    let reading = async {
+        let read = bench.reader.read(bytes, Some(&job.file_name), known, done).await;
+        read.map_err(Failure::from)
+    };
+    // Whichever fails first ends the other: a document that was called off is not recognised to its last page.
+    let (document, ()) = tokio::try_join!(reading, keep_recognised(bench, job, pages))?;
+    checkpoint::keep_parsed(&bench.store, job, document, began.elapsed()).await
 }
 
-/// Keeps each page that text recognition has read, and says how many they are, until it is through.
-async fn keep_recognised(bench: &Bench, job: &Job, mut pages: mpsc::Receiver<PageDone>) {
+/// Keeps each page that text recognition has read, and says how many they are, until it is through. Fails when nobody
+/// wants its result any more.
+async fn keep_recognised(bench: &Bench, job: &Job, mut pages: mpsc::Receiver<PageDone>) -> Result<(), Failure> {
     while let Some(PageDone { page, done, total }) = pages.recv().await {
         let shown = bench.store.set_stage(job, Stage::Recognising, Some((done, total))).await;
         let kept = checkpoint::keep_recognised(&bench.store, job, &page).await;
-        if let Err(error) = shown.and(kept) {
-            // A lost job shows itself at its next step, which fails.
-            tracing::debug!(%error, job.id, "the progress of text recognition was not recorded");
+        match shown.and(kept) {
+            Err(StoreError::JobLost) => return Err(StoreError::JobLost.into()),
+            Err(error) => tracing::debug!(%error, job.id, "the progress of text recognition was not recorded"),
+            Ok(()) => {}
         }
     }
+    Ok(())
 }
 
 async fn chunked(document: ParsedDocument, encoder: Encoder) -> Result<(ParsedDocument, Vec<Chunk>), Failure> {

@@ -5,7 +5,7 @@ use rustix::process::{Resource, Rlimit, setrlimit};
 
 use super::Errand;
 
-/// Processes and threads of one errand; LibreOffice starts some thirty.
+/// LibreOffice has some hundred open.
 const MAX_OPEN_FILES: u64 = 1024;
 
 /// Takes away from this process, and from the program that it becomes, what the errand does not name.
