@@ -5,6 +5,8 @@ use crate::limits::Limits;
 
 /// Operators of content streams, forms counted each time that they are drawn.
 const MAX_OPERATORS: u64 = 60_000_000;
+/// Drawing a form costs as much as so many operators, however little is in it.
+const OPERATORS_PER_FORM: u64 = 20;
 /// Glyphs of the whole file: about 10,000 full pages.
 const MAX_GLYPHS: u64 = 30_000_000;
 
@@ -33,8 +35,16 @@ impl Budget {
     }
 
     pub(super) fn operator(&mut self) -> Result<(), ParseError> {
-        self.operators =
-            self.operators.checked_sub(1).ok_or_else(|| ParseError::limit("drawing operators", MAX_OPERATORS))?;
+        self.spend(1)
+    }
+
+    pub(super) fn form(&mut self) -> Result<(), ParseError> {
+        self.spend(OPERATORS_PER_FORM)
+    }
+
+    fn spend(&mut self, operators: u64) -> Result<(), ParseError> {
+        let left = self.operators.checked_sub(operators);
+        self.operators = left.ok_or_else(|| ParseError::limit("drawing operators", MAX_OPERATORS))?;
         Ok(())
     }
 

@@ -338,6 +338,7 @@ impl<'a, 's> Interpreter<'a, 's> {
         if !is_form || is_open || is_hidden || !self.budget.may_nest(self.depth) {
             return Ok(());
         }
+        self.budget.form()?;
         let content = self.shared.form_content(id, stream, self.budget)?;
         let resources = lookup::dictionary(document, &stream.dict, b"Resources").or(outer);
         let saved_text = self.text;

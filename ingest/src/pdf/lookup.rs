@@ -129,7 +129,7 @@ mod tests {
         assert_eq!(text(b"\xfe\xff\x00A\x20\xac"), "A€");
         assert_eq!(text(b"\xff\xfeA\x00"), "A");
         assert_eq!(text(b"\xef\xbb\xbf\xc3\xa9"), "é");
-        assert_eq!(text(b"\xe9\xa0\x84"), "é€—");
+        assert_eq!(text(b"\xe9 \xa0\x84"), "é €—");
         assert_eq!(text(b"St\xc3\xa9phanie"), "Stéphanie");
     }
 }

@@ -108,6 +108,47 @@ fn differences_name_glyphs() {
 }
 
 #[test]
+fn drawn_fonts_by_their_names_and_by_their_codes() {
+    let named = Pdf::page("BT /T3 12 Tf 72 700 Td <616263> Tj ET").with_drawn_font(0x61, &["x", "y", "eacute"]);
+    assert_eq!(texts(&parsed(named)), ["xyé"]);
+    // As TeX names the glyphs of its bitmaps: by code, ligatures first.
+    let coded = Pdf::page("BT /T3 12 Tf 72 700 Td <0c0d0e> Tj ET").with_drawn_font(12, &["a12", "a13", "a14"]);
+    assert_eq!(texts(&parsed(coded)), ["fiflffi"]);
+}
+
+#[test]
+fn a_page_whose_fonts_do_not_say_what_they_draw_is_named() {
+    let mut pdf = Pdf::page(&show(72.0, 700.0, 12.0, "Some words on a page"));
+    pdf.add_page("BT /F1 12 Tf 72 700 Td (Page) Tj /T3 12 Tf 0 -20 Td <6162636162636162> Tj ET");
+    let document = parsed(pdf.with_drawn_font(0x61, &["this", "that", "those"]));
+    let warnings: Vec<(&str, Option<u32>)> =
+        document.warnings.iter().map(|warning| (warning.code.as_ref(), warning.page)).collect();
+    assert_eq!(warnings, [("unreadable_characters", Some(2))]);
+}
+
+#[test]
+fn a_row_of_numbers_at_the_edge_numbers_no_page() {
+    let mut content = show_lines(72.0, 700.0, 12.0, &PROSE[..3]);
+    for (index, number) in ["4", "3", "2", "1"].iter().enumerate() {
+        content += &show(100.0 + 100.0 * index as f32, 20.0, 9.0, number);
+    }
+    assert!(parsed(Pdf::page(&content)).text().contains('3'));
+}
+
+#[test]
+fn labels_of_a_chart_are_no_columns() {
+    let mut content = show(72.0, 740.0, 10.0, "Name: Anna") + &show(320.0, 740.0, 10.0, "Born: 1963");
+    content += &(show(72.0, 722.0, 10.0, "Number: 531") + &show(320.0, 722.0, 10.0, "Page: 16"));
+    for step in 0..4_u8 {
+        let y = 600.0 - 120.0 * f32::from(step);
+        content += &show(72.0, y, 10.0, &format!("9:3{step}"));
+        content += &show(330.0, y - 40.0, 10.0, &format!("4:5{step}"));
+    }
+    let text = parsed(Pdf::page(&content)).text();
+    assert!(text.find("Born").unwrap() < text.find("Number").unwrap(), "{text}");
+}
+
+#[test]
 fn hyphens_at_line_ends_are_undone() {
     let lines = [
         "The committee asked for more infor-",

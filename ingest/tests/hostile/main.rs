@@ -18,7 +18,7 @@ use terroir_ingest::limits::Limits;
 /// Of the service, by default.
 const MEMORY_BYTES: u64 = 1 << 30;
 /// What a file may take on a busy machine. The limits of a cell are higher: none of these files needs them.
-const MAX_WALL: Duration = Duration::from_mins(1);
+const MAX_WALL: Duration = Duration::from_mins(3);
 /// What a document is called where an error has its code.
 const READ: &str = "read";
 

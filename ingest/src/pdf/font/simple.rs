@@ -78,7 +78,9 @@ impl Sources {
             return Some(text);
         }
         let name = self.encoding.name(code)?;
-        encoding::named(name).or_else(|| self.names_are_codes.then(|| encoding::coded(code)).flatten())
+        // First: `a65` is also the name of a dingbat.
+        let coded = self.names_are_codes.then(|| encoding::coded(code)).flatten();
+        coded.or_else(|| encoding::named(name))
     }
 
     fn text(&self, code: u8, descriptor: &Descriptor) -> Option<String> {

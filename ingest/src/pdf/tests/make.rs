@@ -74,6 +74,21 @@ impl Pdf {
         self
     }
 
+    /// Font T3, drawn by procedures, whose codes from `first` on have these names.
+    pub(super) fn with_drawn_font(mut self, first: i64, names: &[&str]) -> Self {
+        let mut differences: Vec<Object> = vec![first.into()];
+        differences.extend(names.iter().map(|name| Object::from(*name)));
+        let widths: Vec<Object> = names.iter().map(|_| 500.into()).collect();
+        let font = self.document.add_object(dictionary! {
+            "Type" => "Font", "Subtype" => "Type3", "FontBBox" => vec![0.into(), 0.into(), 1000.into(), 1000.into()],
+            "FontMatrix" => vec![0.001.into(), 0.into(), 0.into(), 0.001.into(), 0.into(), 0.into()],
+            "CharProcs" => Dictionary::new(), "Encoding" => dictionary! { "Differences" => differences },
+            "FirstChar" => first, "LastChar" => first + names.len() as i64 - 1, "Widths" => widths,
+        });
+        self.resource("Font", "T3", font);
+        self
+    }
+
     pub(super) fn with_form(mut self, name: &str, content: &str) -> Self {
         let form = dictionary! {
             "Type" => "XObject", "Subtype" => "Form",

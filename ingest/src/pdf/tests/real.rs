@@ -93,3 +93,51 @@ fn typeset_documents_give_their_source_back() {
         assert!(agreement >= MIN_TYPESET_F1, "{}", path.display());
     }
 }
+
+#[test]
+#[ignore = "reads the folder of real documents"]
+fn papers_say_what_they_are() {
+    let Some(folder) = documents() else { return };
+    let jit = "Trace-based Just-in-Time Type Specialization for Dynamic Languages";
+    let cases = [
+        ("pdfjs/bug1992868.pdf", jit, Some("Andreas Gal"), None),
+        ("pdfjs/issue15012.pdf", jit, Some("Andreas Gal"), None),
+        (
+            "pdfjs/bug886717.pdf",
+            "Block Ciphers: Fast Implementations on x86-64 Architecture",
+            Some("Jussi Kivilinna"),
+            None,
+        ),
+        (
+            "unstructured/example-docs/pdf/multi-column-2p.pdf",
+            "Dense Passage Retrieval for Open-Domain Question Answering",
+            Some("Vladimir Karpukhin"),
+            Some("10.48550/arXiv.2004.04906"),
+        ),
+        (
+            "unstructured/example-docs/pdf/layout-parser-paper-fast.pdf",
+            "LayoutParser: A Unified Toolkit for Deep Learning Based Document Image Analysis",
+            Some("Zejiang Shen"),
+            Some("10.48550/arXiv.2103.15348"),
+        ),
+        ("pypdf/009-pdflatex-geotopo/GeoTopo-komprimiert.pdf", "Geometrie und Topologie", Some("Martin Thoma"), None),
+        ("pypdf/026-latex-multicolumn/multicolumn.pdf", "Two-Column Document with Lorem Ipsum", None, None),
+        ("typeset/fr_2col.pdf", "Difficultés d’œuvre : l’été où naquit la façade", None, None),
+        ("typeset/de_1col_tables.pdf", "Größenverhältnisse und Übergänge in der Straßenführung", None, None),
+        ("docling/pdf/sources/amt_handbook_sample.pdf", "AMT General Handbook", Some("FAA"), None),
+        ("unstructured/example-docs/pdf/fake-memo.pdf", "", None, None),
+        ("pypdf/006-pdflatex-outline/pdflatex-outline.pdf", "", None, None),
+    ];
+    let mut wrong = Vec::new();
+    for (path, title, author, doi) in cases {
+        let bytes = fs_err::read(folder.join(path)).expect("the file can be read");
+        let document = parse(&bytes, &Limits::default()).expect("the file is sound");
+        let metadata = &document.metadata;
+        let found = (document.title.as_deref().unwrap_or_default(), metadata.authors.first(), metadata.doi.as_deref());
+        if found.0 != title || found.1.map(String::as_str) != author || found.2 != doi {
+            wrong.push(format!("{path}: {found:?}"));
+        }
+    }
+    println!("{} of {} papers say what they are", cases.len() - wrong.len(), cases.len());
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
