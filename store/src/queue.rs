@@ -55,12 +55,11 @@ impl Store {
             }
             _ => None,
         };
-        let job = match again {
-            Some(job) => job,
-            None => {
-                let generation = self.database.upsert_document(&mut transaction, document, collection, new).await?;
-                self.database.insert_job(&mut transaction, document, generation, new).await?
-            }
+        let job = if let Some(job) = again {
+            job
+        } else {
+            let generation = self.database.upsert_document(&mut transaction, document, collection, new).await?;
+            self.database.insert_job(&mut transaction, document, generation, new).await?
         };
         transaction.commit().await?;
         self.changed(document);

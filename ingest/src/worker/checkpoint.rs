@@ -154,7 +154,7 @@ fn from_bytes(bytes: &[u8]) -> Option<Vec<Vec<f32>>> {
     let length = u32::from_le_bytes(*length) as usize;
     let numbers: Vec<f32> =
         numbers.chunks_exact(4).map(|part| f32::from_le_bytes([part[0], part[1], part[2], part[3]])).collect();
-    let whole = length > 0 && !numbers.is_empty() && numbers.len() % length == 0;
+    let whole = length > 0 && !numbers.is_empty() && numbers.len().is_multiple_of(length);
     whole.then(|| numbers.chunks(length).map(<[f32]>::to_vec).collect())
 }
 
