@@ -43,7 +43,10 @@ impl LocalKey {
 
     /// A name for the data folder that says nothing about the key.
     pub fn place(&self) -> String {
-        Sha256::digest(format!("place of {}", self.0)).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+        let digest = Sha256::digest(format!("place of {}", self.0));
+        let mut first = [0; 8];
+        first.copy_from_slice(&digest[..8]);
+        format!("{:016x}", u64::from_be_bytes(first))
     }
 
     /// Whether a request shows it. Hashes are compared, so that time tells nothing.

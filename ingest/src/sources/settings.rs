@@ -306,7 +306,7 @@ fn check_bucket(settings: &BucketSettings) -> Result<(), SourceError> {
     match (&settings.endpoint, &settings.credentials) {
         (Some(_), Some(_)) => setting("endpoint", "credentials say whom they are for: write it into their section"),
         (Some(endpoint), None) if settings.service != BucketService::Sftp => {
-            web_address("endpoint", endpoint).map(|_| ())
+            web_address("endpoint", endpoint).map(drop)
         }
         (None, None) if settings.service != BucketService::S3 => setting("endpoint", "name the server's address"),
         (_, None) if settings.service == BucketService::Sftp => setting("credentials", "SFTP needs them"),

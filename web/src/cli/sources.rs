@@ -199,7 +199,7 @@ pub fn sources(settings: &Settings, command: SourcesCommand, json: bool) -> anyh
             let before = found["last_sync"]["id"].as_str().map(str::to_owned);
             let asked = client.post(&path(&found, "/sync")?, &json!({"allow_empty": allow_empty}))?;
             if wait {
-                return follow(&client, &found, before, json);
+                return follow(&client, &found, before.as_deref(), json);
             }
             done(&asked, &|| format!("{} is due now", name(&found)))
         }
@@ -298,7 +298,7 @@ fn path(source: &Value, rest: &str) -> anyhow::Result<String> {
 }
 
 /// Shows how far a sync is until it has ended, and then until its documents can be found. Succeeds if nothing failed.
-fn follow(client: &Client, source: &Value, before: Option<String>, json: bool) -> anyhow::Result<ExitCode> {
+fn follow(client: &Client, source: &Value, before: Option<&str>, json: bool) -> anyhow::Result<ExitCode> {
     let bar = ProgressBar::new_spinner();
     bar.set_style(ProgressStyle::with_template("{spinner} {elapsed} {msg}").expect("the template is constant"));
     let started = Instant::now();
@@ -306,16 +306,15 @@ fn follow(client: &Client, source: &Value, before: Option<String>, json: bool) -
         let now = client.get(&path(source, "")?)?;
         let running = &now["running_sync"];
         let last = &now["last_sync"];
-        let ended = running.is_null() && !last.is_null() && last["id"].as_str() != before.as_deref();
+        let ended = running.is_null() && !last.is_null() && last["id"].as_str() != before;
         let waiting = now["documents"]["processing"].as_u64().unwrap_or(0);
         if ended && waiting == 0 {
             bar.finish_and_clear();
-            let report_of = last.clone();
             if json {
                 print_json(&now)?;
             } else {
-                println!("{} in {:.1} s", report(&report_of), started.elapsed().as_secs_f64());
-                for failure in report_of["failures"].as_array().unwrap_or(&Vec::new()) {
+                println!("{} in {:.1} s", report(last), started.elapsed().as_secs_f64());
+                for failure in last["failures"].as_array().unwrap_or(&Vec::new()) {
                     println!(
                         "  {}: {} ({})",
                         text(&failure["item"]),
@@ -365,10 +364,11 @@ fn text(value: &Value) -> &str {
 fn added_text(source: &Value) -> String {
     let mut told = format!("added {} ({}); its first sync begins now", name(source), text(&source["id"]));
     for item in source["checked"]["items"].as_array().unwrap_or(&Vec::new()) {
-        told += &format!("\n  {}", text(item));
+        told.push_str("\n  ");
+        told.push_str(text(item));
     }
     if source["checked"]["more"] == true {
-        told += "\n  …";
+        told.push_str("\n  …");
     }
     told
 }
@@ -396,7 +396,7 @@ fn report(sync: &Value) -> String {
         .map(|count| format!("{} {count}", sync[count].as_u64().unwrap_or(0)));
     let mut told = format!("{}: {}", text(&sync["state"]), counts.join(", "));
     if let Some(message) = sync["error"]["message"].as_str() {
-        told += &format!("; {message} ({})", text(&sync["error"]["hint"]));
+        told += &["; ", message, " (", text(&sync["error"]["hint"]), ")"].concat();
     }
     told
 }

@@ -21,7 +21,8 @@ impl AllRobots {
     /// not asked for anything.
     pub(super) async fn of(&mut self, url: &Url, bounds: &Bounds, requests: &Requests) -> Result<&Robots, SourceError> {
         let host = url[..url::Position::BeforePath].to_owned();
-        if !self.0.contains_key(&host) {
+        let is_known = self.0.contains_key(&host);
+        if !is_known {
             let read = read(url, bounds, requests).await?;
             if let Ok(robots) = &read {
                 let delay = robots.crawl_delay().unwrap_or_default().min(MAX_DELAY);

@@ -143,8 +143,15 @@ impl Bench {
 }
 
 impl Drop for Bench {
+    /// Nobody may hold the folder when it goes.
     fn drop(&mut self) {
         self.worker.abort();
+        tokio::task::block_in_place(|| {
+            tokio::runtime::Handle::current().block_on(async {
+                let _ = (&mut self.worker).await;
+                self.store.close().await;
+            });
+        });
     }
 }
 

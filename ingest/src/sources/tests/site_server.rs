@@ -102,10 +102,10 @@ fn answer(known: &Mutex<Known>, request: &str) -> Vec<u8> {
     }
     let mut text = format!("HTTP/1.1 {} X\r\nconnection: close\r\n", reply.status);
     if reply.status != 304 {
-        text += &format!("content-length: {}\r\n", reply.body.len());
+        text += &["content-length: ", &reply.body.len().to_string(), "\r\n"].concat();
     }
     for (name, value) in &reply.headers {
-        text += &format!("{name}: {value}\r\n");
+        text += &[name, ": ", value, "\r\n"].concat();
     }
     [text.as_bytes(), b"\r\n", &reply.body].concat()
 }
