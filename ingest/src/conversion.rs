@@ -8,13 +8,15 @@ use tokio::sync::Semaphore;
 
 use crate::document::MediaType;
 use crate::error::{OLDER_POWERPOINT, OLDER_WORD, ParseError};
-use crate::fence::{Errand, Fence};
+use crate::fence::{Errand, Fence, FenceError};
 
 /// What LibreOffice maps of libraries and profiles comes on top of what a document needs.
 const MEMORY_BYTES: u64 = 4 << 30;
 /// It says the names of files on stdout.
 const MAX_OUTPUT_BYTES: u64 = 1 << 20;
 
+/// What the office ends with when it has made its profile, and wants to be started on it.
+const START_AGAIN: i32 = 81;
 /// What it makes are archives: anything else is none of its results, and is not to be read as one.
 const ARCHIVE: &[u8] = b"PK\x03\x04";
 
@@ -85,7 +87,11 @@ impl Converter {
         // Landlock knows folders by where they are, not by what links lead there.
         let path = folder.path().canonicalize().map_err(io)?;
         tokio::fs::write(path.join("in").with_extension(route.from), bytes).await.map_err(io)?;
-        let outcome = self.fence.run(&self.errand(program, route, &path), &[]).await;
+        let errand = self.errand(program, route, &path);
+        let mut outcome = self.fence.run(&errand, &[]).await;
+        if matches!(&outcome, Err(FenceError::Failed { code: Some(START_AGAIN), .. })) {
+            outcome = self.fence.run(&errand, &[]).await;
+        }
         let result = read_result(&path, route.to, self.options.max_bytes).await;
         // Thousands of small files of a profile: not on an async thread.
         drop(tokio::task::spawn_blocking(move || remove(folder)));

@@ -56,7 +56,7 @@ pub enum FenceError {
     #[error("{program} wrote more than {bytes} bytes")]
     TooMuch { program: String, bytes: u64 },
     #[error("{program} ended with {status}")]
-    Failed { program: String, status: String },
+    Failed { program: String, status: String, code: Option<i32> },
 }
 
 impl Fence {
@@ -126,8 +126,8 @@ impl Errand {
         }
         match status.signal() {
             Some(SIGXCPU) => FenceError::TimedOut { program: self.name(), seconds: self.max_cpu_seconds },
-            Some(signal) => FenceError::Failed { program: self.name(), status: format!("signal {signal}") },
-            None => FenceError::Failed { program: self.name(), status: status.to_string() },
+            Some(signal) => FenceError::Failed { program: self.name(), status: format!("signal {signal}"), code: None },
+            None => FenceError::Failed { program: self.name(), status: status.to_string(), code: status.code() },
         }
     }
 }

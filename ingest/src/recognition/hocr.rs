@@ -183,21 +183,22 @@ fn line(title: &str) -> RecognisedLine {
     let bounds = bounds(title, "bbox");
     let value = |name: &str| numbers(title, name).first().copied().unwrap_or(0.0);
     // Counter-clockwise there.
-    let degrees = (360.0 - value("textangle").rem_euclid(360.0)).rem_euclid(360.0);
-    let is_quarter = degrees % 90.0 == 0.0;
+    let degrees = (360.0 - value("textangle").rem_euclid(360.0)).rem_euclid(360.0).round() as u16;
+    // Lines that lean a little lean as the whole scan does.
+    let degrees = if degrees.is_multiple_of(90) { degrees % 360 } else { 0 };
     let rise = match numbers(title, "baseline").as_slice() {
         // Slope and height at the left edge, y downwards: what counts is the middle of the line.
         [slope, offset, ..] => -(offset + slope * (bounds.right.saturating_sub(bounds.left)) as f32 / 2.0),
         _ => value("x_descenders"),
     };
-    let height = if degrees == 90.0 || degrees == 270.0 {
+    let height = if degrees == 90 || degrees == 270 {
         bounds.right.saturating_sub(bounds.left)
     } else {
         bounds.bottom.saturating_sub(bounds.top)
     };
     let size = value("x_size").round() as u32;
     RecognisedLine {
-        degrees: if is_quarter { degrees as u16 } else { 0 },
+        degrees,
         bounds,
         rise: (rise.round().max(0.0) as u32).min(height),
         size: if size == 0 { height } else { size },

@@ -56,6 +56,9 @@ async fn a_converted_document_is_parsed_as_what_it_became() {
     let document = converted("cat in.doc > /dev/null && cp MADE out/in.docx").await.unwrap();
     assert_eq!(document.text(), "The meadow was sold in 1874.");
     assert_eq!(document.media_type, MediaType::Doc);
+    // The first start makes the profile and ends.
+    let document = converted("[ -e started ] || { : > started; exit 81; }\ncp MADE out/in.docx").await.unwrap();
+    assert_eq!(document.text(), "The meadow was sold in 1874.");
     // LibreOffice sometimes ends badly after its work is done.
     let document = converted("cp MADE out/in.docx; exit 81").await.unwrap();
     assert_eq!(document.text(), "The meadow was sold in 1874.");
