@@ -95,7 +95,8 @@ pub const FILES: &[fn() -> Hostile] = &[
     },
     || hostile("epub: one chapter a hundred thousand times", "a.epub", epub(), READ),
     || hostile("pptx: a slide two hundred thousand times", "a.pptx", pptx(), "limit_exceeded"),
-    || hostile("msg: chain of sectors in a circle", "a.msg", circular_message(), "damaged_file"),
+    || hostile("msg: chain of sectors in a circle", "a.msg", circular("/__properties_version1.0"), "damaged_file"),
+    || hostile("xls: chain of sectors in a circle", "a.xls", circular("/Workbook"), "damaged_file"),
     || {
         hostile(
             "gzip",
@@ -269,11 +270,9 @@ fn pptx() -> Vec<u8> {
 }
 
 /// A compound file whose table of sectors leads from every sector to itself.
-fn circular_message() -> Vec<u8> {
+fn circular(stream: &str) -> Vec<u8> {
     let mut made = cfb::CompoundFile::create(Cursor::new(Vec::new())).expect("memory can be written to");
-    made.create_stream("/__properties_version1.0")
-        .and_then(|mut stream| stream.write_all(&[0; 40_000]))
-        .expect("memory can be written to");
+    made.create_stream(stream).and_then(|mut stream| stream.write_all(&[0; 40_000])).expect("memory can be written to");
     made.flush().expect("memory can be written to");
     let mut file = made.into_inner().into_inner();
     // The header's list of sectors that hold the table starts at byte 76.
