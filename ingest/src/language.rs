@@ -100,7 +100,9 @@ fn weigh<'a>(evidence: impl Iterator<Item = &'a Evidence>, stated: Option<Langua
         add(&mut weights, language, STATED_LETTERS);
     }
     let sum: f64 = weights.iter().map(|(_, weight)| weight).sum();
-    weights.iter_mut().for_each(|(_, weight)| *weight /= sum.max(f64::MIN_POSITIVE));
+    for (_, weight) in &mut weights {
+        *weight /= sum.max(f64::MIN_POSITIVE);
+    }
     weights
 }
 
@@ -126,7 +128,9 @@ impl Evidence {
             }
             whole.letters += letters;
         }
-        whole.likelihoods.iter_mut().for_each(|(_, likelihood)| *likelihood /= whole.letters.max(1) as f64);
+        for (_, likelihood) in &mut whole.likelihoods {
+            *likelihood /= whole.letters.max(1) as f64;
+        }
         whole
     }
 

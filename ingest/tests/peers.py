@@ -16,13 +16,13 @@ A file that a reader cannot read counts 0 for it.
 
 The reference of a file `x.pdf` is `x.txt` beside it where there is one: exact truth, reported apart. For all others
 there is none, and two things stand in its place: what pdftotext finds (then its own score says nothing), and the
-majority: per word the median count of four independent readers, pdftotext, PyMuPDF, pypdf and pdfplumber, which has
-no order. Files in which pdftotext finds fewer than five words are scans or broken, and are listed, not scored. All
-three references keep running headers, footers and page numbers, which Terroir takes out on purpose.
+majority: each word as often as two of four independent readers agree on, pdftotext, PyMuPDF, pypdf and pdfplumber,
+which has no order. Both keep running headers, footers and page numbers, which Terroir takes out on purpose. Files in
+which pdftotext finds fewer than five words are scans or broken: they are read, but not scored.
 
 Times are processor seconds, medians of the rounds. Terroir, pdftotext and pdf-extract are started anew for each file,
 and that start is included (Terroir starts two processes, one to be killed if need be); the Python readers run in one
-process for all files, and their start is not.
+process for all files, and their start is not. Text recognition is off: the others have none.
 """
 
 import argparse
@@ -40,6 +40,7 @@ import time
 import unicodedata
 
 MAX_SECONDS = 120
+RECOGNITION_OFF = {"TERROIR_INGEST_RECOGNITION": "off"}
 MIN_WORDS = 5
 CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 WORD = re.compile(rf"[{CJK}]|[^\W_{CJK}]+")
@@ -152,7 +153,9 @@ class Started:
         command = [part.replace("{}", str(path)) for part in self.command]
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         try:
-            done = subprocess.run(command, capture_output=True, timeout=MAX_SECONDS, preexec_fn=bound)
+            done = subprocess.run(
+                command, capture_output=True, timeout=MAX_SECONDS, preexec_fn=bound, env=os.environ | RECOGNITION_OFF
+            )
             answer = {"text": self.text(done.stdout)} if done.returncode == 0 else {"error": f"exit {done.returncode}"}
         except (subprocess.TimeoutExpired, ValueError) as error:
             answer = {"error": type(error).__name__}
@@ -202,7 +205,7 @@ def kept(folder: pathlib.Path | None, tool: str, name: str, compute) -> dict:
 
 def majority(bags: list[collections.Counter]) -> collections.Counter:
     every = set().union(*bags)
-    return collections.Counter({word: int(statistics.median_low([bag[word] for bag in bags])) for word in every})
+    return collections.Counter({word: int(statistics.median_high([bag[word] for bag in bags])) for word in every})
 
 
 def score(path: pathlib.Path, name: str, answers: dict[str, dict]) -> dict:

@@ -10,6 +10,7 @@ use super::segments::{self, PlacedChar, Segment};
 
 /// One line of a region. Coordinates are those of its frame.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "looks of a line, each of which stands for itself")]
 pub(super) struct TextLine {
     /// 1-based.
     pub page: u32,

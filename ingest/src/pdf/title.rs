@@ -33,7 +33,9 @@ pub(super) fn read(
         metadata.add_authors(&name);
     }
     if metadata.authors.is_empty() {
-        first_page::authors(blocks).iter().for_each(|name| metadata.add_authors(name));
+        for name in first_page::authors(blocks) {
+            metadata.add_authors(&name);
+        }
     }
     metadata.year = packet.year.or_else(|| field(b"CreationDate").and_then(|date| year(&date)));
     let stated = IDENTIFIER_KEYS.into_iter().filter_map(field).find_map(|text| doi(&text));

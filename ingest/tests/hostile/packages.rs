@@ -95,7 +95,8 @@ pub const FILES: &[fn() -> Hostile] = &[
     },
     || hostile("epub: one chapter a hundred thousand times", "a.epub", epub(), READ),
     || hostile("pptx: a slide two hundred thousand times", "a.pptx", pptx(), "limit_exceeded"),
-    || hostile("msg: chain of sectors in a circle", "a.msg", circular_message(), "damaged_file"),
+    || hostile("msg: chain of sectors in a circle", "a.msg", circular("/__properties_version1.0"), "damaged_file"),
+    || hostile("xls: chain of sectors in a circle", "a.xls", circular("/Workbook"), "damaged_file"),
     || {
         hostile(
             "gzip",
@@ -113,8 +114,10 @@ const LAUGHS: &str = "<!DOCTYPE a [<!ENTITY a \"ha\"><!ENTITY b \"&a;&a;&a;&a;&a
     <!ENTITY i \"&h;&h;&h;&h;&h;&h;&h;&h;&h;&h;\"><!ENTITY j \"&i;&i;&i;&i;&i;&i;&i;&i;&i;&i;\">]>\
     <w:document><w:body>";
 
-/// An archive of parts, each a beginning, a unit so many times, and an end.
-fn package(parts: &[(&str, &[u8], &[u8], usize, &[u8])]) -> Vec<u8> {
+/// A name, then a beginning, a unit so many times, and an end.
+type Part<'a> = (&'a str, &'a [u8], &'a [u8], usize, &'a [u8]);
+
+fn package(parts: &[Part<'_>]) -> Vec<u8> {
     let mut archive = zip::ZipWriter::new(Cursor::new(Vec::new()));
     for (name, begin, unit, times, end) in parts {
         archive.start_file(*name, zip::write::SimpleFileOptions::default()).expect("memory can be written to");
@@ -129,7 +132,7 @@ fn package(parts: &[(&str, &[u8], &[u8], usize, &[u8])]) -> Vec<u8> {
     archive.finish().expect("memory can be written to").into_inner()
 }
 
-fn part<'a>(name: &'a str, content: &'a [u8]) -> (&'a str, &'a [u8], &'a [u8], usize, &'a [u8]) {
+fn part<'a>(name: &'a str, content: &'a [u8]) -> Part<'a> {
     (name, content, b"", 0, b"")
 }
 
@@ -269,10 +272,10 @@ fn pptx() -> Vec<u8> {
 }
 
 /// A compound file whose table of sectors leads from every sector to itself.
-fn circular_message() -> Vec<u8> {
+fn circular(stream: &str) -> Vec<u8> {
     let mut made = cfb::CompoundFile::create(Cursor::new(Vec::new())).expect("memory can be written to");
-    made.create_stream("/__properties_version1.0")
-        .and_then(|mut stream| stream.write_all(&[0; 40_000]))
+    made.create_stream(stream)
+        .and_then(|mut stream| stream.write_all(&vec![0; 40_000]))
         .expect("memory can be written to");
     made.flush().expect("memory can be written to");
     let mut file = made.into_inner().into_inner();

@@ -260,7 +260,8 @@ fn widths_of_billions() -> String {
 
 /// Forms F0, F1 and so on, of which the page draws the first.
 fn page_with_forms(contents: &[String]) -> Vec<u8> {
-    let names: String = (0..contents.len()).map(|index| format!("/F{index} {} 0 R", index + 6)).collect();
+    let names: Vec<String> = (0..contents.len()).map(|index| format!("/F{index} {} 0 R", index + 6)).collect();
+    let names = names.concat();
     let pages = format!(
         "<</Type/Pages/Kids[3 0 R]/Count 1/MediaBox[0 0 612 792]/Resources<</Font<</F1 5 0 R>>/XObject<<{names}>>>>>>"
     );
@@ -308,12 +309,12 @@ fn encrypted_with_nothing() -> Vec<u8> {
 
 /// A page full of single letters at every place and angle: nothing is a line.
 fn scattered() -> String {
-    let mut content = String::from("BT /F1 7 Tf ");
-    for number in 0..60_000_u32 {
+    let letter = |number: u32| {
         let angle = f64::from(number % 360).to_radians();
         let (x, y) = (number * 7919 % 612, number * 104_729 % 792);
         let (cosine, sine) = (angle.cos(), angle.sin());
-        content += &format!("{cosine:.3} {sine:.3} {:.3} {cosine:.3} {x} {y} Tm (a) Tj ", -sine);
-    }
-    content + "ET"
+        format!("{cosine:.3} {sine:.3} {:.3} {cosine:.3} {x} {y} Tm (a) Tj ", -sine)
+    };
+    let letters: Vec<String> = (0..60_000).map(letter).collect();
+    format!("BT /F1 7 Tf {} ET", letters.concat())
 }

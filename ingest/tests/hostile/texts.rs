@@ -147,20 +147,16 @@ pub const FILES: &[fn() -> Hostile] = &[
 ];
 
 fn laughs() -> String {
-    let mut entities = String::from("<!ENTITY a0 \"ha\">");
-    for number in 1..30 {
-        let before = format!("&a{};", number - 1).repeat(10);
-        entities += &format!("<!ENTITY a{number} \"{before}\">");
-    }
-    format!("<?xml version=\"1.0\"?><!DOCTYPE a [{entities}]><a>&a29;</a>")
+    let entity = |number: u32| format!("<!ENTITY a{number} \"{}\">", format!("&a{};", number - 1).repeat(10));
+    let entities: Vec<String> = (1..30).map(entity).collect();
+    format!("<?xml version=\"1.0\"?><!DOCTYPE a [<!ENTITY a0 \"ha\">{}]><a>&a29;</a>", entities.concat())
 }
 
 fn nested_parts(depth: usize) -> String {
-    let mut message = String::from("From: a@example.org\nMIME-Version: 1.0\n");
-    for level in 0..depth {
-        message += &format!("Content-Type: multipart/mixed; boundary=\"b{level}\"\n\n--b{level}\n");
-    }
-    message + "Content-Type: text/plain\n\nSome words.\n"
+    let opening = |level| format!("Content-Type: multipart/mixed; boundary=\"b{level}\"\n\n--b{level}\n");
+    let openings: Vec<String> = (0..depth).map(opening).collect();
+    let openings = openings.concat();
+    format!("From: a@example.org\nMIME-Version: 1.0\n{openings}Content-Type: text/plain\n\nSome words.\n")
 }
 
 fn many_parts(count: usize) -> String {
@@ -177,5 +173,6 @@ fn nested_messages(depth: usize) -> String {
 }
 
 fn nested_lists(depth: usize) -> String {
-    (0..depth).map(|level| format!("{}- word\n", " ".repeat(2 * level))).collect()
+    let items: Vec<String> = (0..depth).map(|level| format!("{}- word\n", " ".repeat(2 * level))).collect();
+    items.concat()
 }

@@ -16,7 +16,14 @@ pub use wrap::{Font, container, pdf_page};
 
 /// Small, so that an input which costs more than a file of its size may is soon found.
 pub fn limits() -> Limits {
-    Limits { max_bytes: 1 << 20, max_pages: 100, max_expanded_bytes: 16 << 20, max_entries: 200, max_rows: 5_000, ..Limits::default() }
+    Limits {
+        max_bytes: 1 << 20,
+        max_pages: 100,
+        max_expanded_bytes: 16 << 20,
+        max_entries: 200,
+        max_rows: 5_000,
+        ..Limits::default()
+    }
 }
 
 /// Panics in libraries become errors of the file, by design; those in code of this project end the run. Call it

@@ -54,7 +54,8 @@ pub fn pdf_page(input: &[u8], font: Font) -> Vec<u8> {
     for place in places {
         writeln!(end, "{place:010} 00000 n ").expect("a string takes all that is written");
     }
-    write!(end, "trailer<</Size 8/Root 1 0 R>>\nstartxref\n{table}\n%%EOF").expect("a string takes all that is written");
+    write!(end, "trailer<</Size 8/Root 1 0 R>>\nstartxref\n{table}\n%%EOF")
+        .expect("a string takes all that is written");
     file.extend(end.as_bytes());
     file
 }

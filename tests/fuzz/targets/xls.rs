@@ -2,5 +2,6 @@
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(init: terroir_fuzz::tolerate_libraries(), |bytes: &[u8]| {
-    terroir_fuzz::fallible(|limits| terroir_ingest::workbook::parse(terroir_ingest::document::MediaType::Xls, bytes, limits));
+    // Behind the detection, which refuses circles of sectors that the library would follow for ever.
+    terroir_fuzz::named(bytes, "a.xls");
 });
