@@ -90,7 +90,7 @@ impl Reading {
         let hocr = tesseract.read(&ready.bytes, reading).await.map_err(|error| error.to_string())?;
         let mut page = self.bench.cell.read_recognised(&hocr).await.map_err(|error| error.to_string())?;
         page.number = number;
-        page.language = language.to_owned();
+        language.clone_into(&mut page.language);
         page.dots_per_inch = ready.dots_per_inch.unwrap_or(page.dots_per_inch);
         Ok(page)
     }

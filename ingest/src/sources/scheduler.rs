@@ -147,7 +147,7 @@ async fn run(bench: &Bench, claim: &Claim, within: Option<Vec<String>>, stopping
     match bench.store.sources().finish(claim, &ended).await {
         Ok(()) | Err(StoreError::SyncLost) => {}
         Err(error) => {
-            tracing::warn!(%error, source.id = %claim.source.id, "the end of a sync could not be recorded; its lease will end")
+            tracing::warn!(%error, source.id = %claim.source.id, "the end of a sync could not be recorded; its lease will end");
         }
     }
 }

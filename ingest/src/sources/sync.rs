@@ -44,11 +44,12 @@ pub struct Outcome {
 /// Brings the documents of a source to what it holds: list → compare → fetch what changed → blob → job → remember;
 /// then what vanished goes. A listing that was cut off, or that lost its root, removes nothing.
 pub async fn sync<O: Origin>(work: &Work, origin: &O) -> Result<Outcome, SourceError> {
-    let (listed, mut unsettled) = look(work, origin, work.within.clone()).await?;
+    // What fetches is large, and is moved between threads: it lies beside.
+    let (listed, mut unsettled) = Box::pin(look(work, origin, work.within.clone())).await?;
     if !unsettled.is_empty() {
         // A renamed file counts as just written: it is taken before its old name goes.
         tokio::time::sleep(SETTLING).await;
-        (_, unsettled) = look(work, origin, Some(unsettled)).await?;
+        (_, unsettled) = Box::pin(look(work, origin, Some(unsettled))).await?;
     }
     if listed.complete && believed(work, &listed).await? {
         remove_vanished(work).await?;

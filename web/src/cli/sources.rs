@@ -13,6 +13,7 @@ use super::print_json;
 use crate::config::Settings;
 
 #[derive(Debug, Subcommand)]
+#[expect(clippy::large_enum_variant, reason = "there is one in a run of the program")]
 pub enum SourcesCommand {
     /// Add a folder, site, git repository or bucket
     #[command(subcommand)]

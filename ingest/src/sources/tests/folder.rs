@@ -192,7 +192,7 @@ async fn nothing_is_removed_when_the_root_is_gone_or_another() {
 async fn what_is_being_written_is_left_until_it_is_quiet() {
     let root = made(&[("a.txt", "half a sen")]);
     let bench = Bench::new("folder").await;
-    let origin = folder(root.path()).with_quiet(Duration::from_secs(3600));
+    let origin = folder(root.path()).with_quiet(Duration::from_hours(1));
     let (result, report) = bench.sync(&origin).await;
     assert_eq!(result.unwrap().unsettled, ["a.txt"]);
     assert_eq!(counts(&report), [0, 0, 0, 0, 0]);

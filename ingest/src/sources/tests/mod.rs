@@ -1,5 +1,6 @@
 //! Sources against what the tests make themselves: folders, a web server on the loopback address, repositories, an
 //! object store in memory. A worker of the tests' own makes documents searchable without models.
+#![expect(clippy::needless_pass_by_value, reason = "what a test adds to settings is made where it is called")]
 
 mod bucket;
 mod folder;
