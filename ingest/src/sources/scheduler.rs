@@ -19,7 +19,7 @@ use super::{Reach, Room, SourceError, SourceSettings, Trust, opened};
 
 /// How long a source stays this process's without a sign of life.
 const LEASE: Duration = Duration::from_mins(1);
-const IDLE: Duration = Duration::from_millis(300);
+const IDLE: Duration = Duration::from_millis(200);
 /// How often progress is told, and whether somebody wants it to stop is asked.
 const PROGRESS: Duration = Duration::from_secs(1);
 /// How often it is looked which folders are to be watched.

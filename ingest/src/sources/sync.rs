@@ -19,7 +19,7 @@ const LETTING_GO: usize = 16;
 const PATIENCE: Duration = Duration::from_mins(10);
 const POLL: Duration = Duration::from_millis(200);
 /// After this, what was just written is quiet, or it is being written still.
-const SETTLING: Duration = Duration::from_millis(1200);
+const SETTLING: Duration = Duration::from_millis(1050);
 
 /// What one sync works with.
 #[derive(Debug, Clone)]

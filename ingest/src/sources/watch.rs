@@ -11,7 +11,7 @@ use notify::{Config, Event, EventKind, RecommendedWatcher, RecursiveMode, Watche
 use terroir_store::SourceId;
 
 /// How long nothing may happen before it is looked at.
-const DEBOUNCE: Duration = Duration::from_millis(500);
+const DEBOUNCE: Duration = Duration::from_millis(200);
 /// How long it may go on happening.
 const PATIENCE: Duration = Duration::from_secs(3);
 /// More places than this are looked at as a whole.
