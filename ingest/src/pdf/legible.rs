@@ -17,6 +17,8 @@ const STAMP_LETTERS: usize = 200;
 const WORDS_SHARE: f32 = 0.4;
 /// How many times as many letters recognition must find to be believed before what the page says itself.
 const MORE: f32 = 1.5;
+/// Mean confidence (in percent) below which a reading replaces nothing: it may be of another script.
+const MIN_CONFIDENCE: f32 = 60.0;
 
 /// What a page's own text is worth.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,11 +55,12 @@ impl Legibility {
     /// Is what recognition read better than what the page says itself?
     pub(super) fn gives_way(self, regions: &[Region], recognised: &RecognisedPage) -> bool {
         let found = recognised.letters();
+        let is_sure = recognised.confidence() >= MIN_CONFIDENCE;
         match self {
             Self::Text => false,
             Self::Nothing => true,
-            Self::Unreadable => found > 0,
-            Self::Picture => found as f32 > MORE * letters(regions) as f32,
+            Self::Unreadable => is_sure && found > 0,
+            Self::Picture => is_sure && found as f32 > MORE * letters(regions) as f32,
         }
     }
 }
@@ -88,12 +91,28 @@ fn has_words(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::recognition::{RecognisedLine, RecognisedWord};
 
     #[test]
     fn junk_has_no_words() {
         assert!(has_words("The valley was settled long before the first road reached it, in 1874."));
         assert!(has_words("谷は道路が通じるずっと前から人が住んでいた"));
         assert!(!has_words("~ ;'I|l 1i. _ -,4 ii: /\\ l1 ,. t' : ' -- i~ .~ Il ,"));
+    }
+
+    #[test]
+    fn a_doubtful_reading_replaces_no_text() {
+        let reading = |confidence: u8| {
+            let word = RecognisedWord { text: "valley".into(), confidence, ..RecognisedWord::default() };
+            let line = RecognisedLine { words: vec![word; 40], ..RecognisedLine::default() };
+            RecognisedPage { number: 1, lines: vec![line], ..RecognisedPage::default() }
+        };
+        for own in [Legibility::Unreadable, Legibility::Picture] {
+            assert!(own.gives_way(&[], &reading(90)), "{own:?}");
+            assert!(!own.gives_way(&[], &reading(29)), "{own:?}");
+        }
+        assert!(Legibility::Nothing.gives_way(&[], &reading(29)), "little is more than nothing");
+        assert!(!Legibility::Text.gives_way(&[], &reading(99)));
     }
 
     #[test]

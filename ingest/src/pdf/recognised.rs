@@ -17,6 +17,8 @@ const SAME_SIZE_SHARE: f32 = 0.15;
 const HEIGHT: f32 = 0.95;
 const ASCENT: f32 = 0.74;
 const DESCENT: f32 = 0.21;
+/// Among so many characters some have ascenders.
+const MIN_INK_CHARS: usize = 8;
 const SPACE_WIDTH: f32 = 0.25;
 /// Below this mean confidence (in percent) a reader is warned.
 const DOUBTFUL: f32 = 75.0;
@@ -73,7 +75,8 @@ pub(super) fn regions(page: &RecognisedPage, size: PageSize) -> Vec<Region> {
         let line_size = if is_usual { usual } else { line_size };
         let font_size = line_size * scale.1 / HEIGHT;
         if font_size > 0.2 {
-            Placing { glyphs: &mut glyphs, scale, font_size, frame: frame(line.degrees) }.line(line);
+            let frame = frame(line.degrees);
+            Placing { glyphs: &mut glyphs, scale, font_size, frame, ink: None }.line(line);
         }
     }
     lines::read(page.number, &glyphs)
@@ -105,11 +108,15 @@ struct Placing<'a> {
     scale: (f32, f32),
     font_size: f32,
     frame: Frame,
+    /// Top and bottom of the line, where its letters show how high it is.
+    ink: Option<(f32, f32)>,
 }
 
 impl Placing<'_> {
     fn line(&mut self, line: &RecognisedLine) {
-        let base = self.inside(line.bounds).y1 - line.rise as f32 * self.scale.1;
+        let bounds = self.inside(line.bounds);
+        let base = bounds.y1 - line.rise as f32 * self.scale.1;
+        self.ink = (line.text().chars().count() >= MIN_INK_CHARS).then_some((bounds.y0, bounds.y1));
         let mut previous: Option<f32> = None;
         for word in line.words.iter().filter(|word| word.confidence >= MIN_WORD_CONFIDENCE) {
             let bounds = self.inside(word.bounds);
@@ -137,7 +144,8 @@ impl Placing<'_> {
         let size = self.font_size;
         let mut glyph = Glyph::empty(self.frame);
         (glyph.x0, glyph.x1, glyph.base) = (x0, x1, base);
-        (glyph.top, glyph.bottom) = (base - ASCENT * size, base + DESCENT * size);
+        // Sizes are estimates: in small pictures poor ones.
+        (glyph.top, glyph.bottom) = self.ink.unwrap_or((base - ASCENT * size, base + DESCENT * size));
         (glyph.size, glyph.space_width) = (size, SPACE_WIDTH * size);
         self.glyphs.place(text, glyph);
     }
