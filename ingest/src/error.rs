@@ -84,7 +84,7 @@ impl ParseError {
             Self::Encrypted | Self::Locked { .. } => "save a copy without a password and add that",
             Self::Damaged { .. } => "open it in its own program, save it again and add the new copy",
             Self::NoText { pages: Some(_) } => {
-                "the pages are probably images: install tesseract and leave ingest.recognition on, then add it again"
+                "the pages are probably images, which text recognition (OCR) reads: install tesseract, leave ingest.recognition on and add it again"
             }
             Self::NoText { pages: None } => "pictures are not read: add their text in a file of its own",
             Self::NothingRecognised { .. } => {

@@ -11,7 +11,7 @@ use crate::recognition::RecognisedPage;
 pub(crate) fn detect(bytes: &[u8]) -> Option<MediaType> {
     let starts = |signature: &[u8]| bytes.starts_with(signature);
     let at = |offset: usize, signature: &[u8]| bytes.get(offset..).is_some_and(|rest| rest.starts_with(signature));
-    if starts(b"\x89PNG\r\n\x1a\n") {
+    if starts(b"\x89PNG") {
         Some(MediaType::Png)
     } else if starts(b"\xff\xd8\xff") {
         Some(MediaType::Jpeg)
