@@ -54,6 +54,8 @@ pub mod sources;
 pub mod structure;
 pub mod subtitles;
 mod tables;
+#[cfg(feature = "worker")]
+mod task;
 pub mod text;
 mod title;
 pub mod workbook;

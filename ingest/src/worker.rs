@@ -22,6 +22,7 @@ use crate::language;
 use crate::reader::Reader;
 use crate::recognition::PageDone;
 use crate::structure::Structure;
+use crate::task::{AbortOnDrop, pause, stopped};
 
 /// How long a job stays this worker's without a sign of life.
 const LEASE: Duration = Duration::from_mins(1);
@@ -135,17 +136,6 @@ async fn next_turn(bench: &Bench) -> Option<(OwnedSemaphorePermit, Option<u64>)>
     }
 }
 
-async fn pause(stopping: &mut watch::Receiver<bool>, duration: Duration) {
-    // Ends early when told to stop; both ends are fine.
-    let _ = tokio::time::timeout(duration, stopped(stopping)).await;
-}
-
-/// Returns when the worker is told to stop, or nobody is left who could.
-async fn stopped(stopping: &mut watch::Receiver<bool>) {
-    // The guard that this gives is dropped at once: it must not be held across an await.
-    drop(stopping.wait_for(|stop| *stop).await);
-}
-
 /// One job, with its lease kept alive, to whatever end it comes.
 async fn run(bench: &Bench, job: &Job, turn: OwnedSemaphorePermit) {
     let lease = Lease::keep(bench.store.clone(), job.clone(), LEASE);
@@ -172,15 +162,6 @@ async fn run(bench: &Bench, job: &Job, turn: OwnedSemaphorePermit) {
     tracing::info!(job.id, document.id = %job.document, attempt = job.attempt, code = failure.record().code, "a document failed");
     if let Err(error) = ended {
         tracing::warn!(%error, job.id, "the end of the job could not be recorded; its lease will end");
-    }
-}
-
-/// A task that is not waited for any more is not worked on any more.
-struct AbortOnDrop(tokio::task::AbortHandle);
-
-impl Drop for AbortOnDrop {
-    fn drop(&mut self) {
-        self.0.abort();
     }
 }
 

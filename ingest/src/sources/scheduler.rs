@@ -16,6 +16,7 @@ use super::site::Site;
 use super::sync::{Outcome, Work, remove_source, sync};
 use super::watch::{Hint, Watches};
 use super::{Reach, Room, SourceError, SourceSettings, Trust, opened};
+use crate::task::{AbortOnDrop, pause, stopped};
 
 /// How long a source stays this process's without a sign of life.
 const LEASE: Duration = Duration::from_mins(1);
@@ -286,25 +287,6 @@ async fn review(bench: Bench, mut stopping: told::Receiver<bool>) {
 
 fn is_watched(source: &Source) -> bool {
     serde_json::from_str::<serde_json::Value>(&source.settings).is_ok_and(|settings| settings["watch"] == true)
-}
-
-async fn pause(stopping: &mut told::Receiver<bool>, duration: Duration) {
-    // Ends early when told to stop; both ends are fine.
-    let _ = tokio::time::timeout(duration, stopped(stopping)).await;
-}
-
-/// Returns when the scheduler is told to stop, or nobody is left who could.
-async fn stopped(stopping: &mut told::Receiver<bool>) {
-    drop(stopping.wait_for(|stop| *stop).await);
-}
-
-/// A task that is not waited for any more is not worked on any more.
-struct AbortOnDrop(tokio::task::AbortHandle);
-
-impl Drop for AbortOnDrop {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
 }
 
 /// Finds a program as a shell would, in the folders of `path`.

@@ -63,11 +63,8 @@ impl Database {
             .bind(i64::from(limit) + 1)
             .fetch_all(&self.pool)
             .await?;
-        let mut items = rows.iter().map(read).collect::<Result<Vec<_>>>()?;
-        let more = items.len() > limit as usize;
-        items.truncate(limit as usize);
-        let next_cursor = items.last().filter(|_| more).map(|last| format!("{}.{}", last.created_at_ms, last.id));
-        Ok(Page { items, next_cursor })
+        let items = rows.iter().map(read).collect::<Result<Vec<_>>>()?;
+        Ok(Page::of(items, limit, |last| format!("{}.{}", last.created_at_ms, last.id)))
     }
 
     pub async fn counts(&self) -> Result<Counts> {
@@ -76,19 +73,7 @@ impl Database {
         )
         .fetch_all(&self.pool)
         .await?;
-        let mut counts = Counts::default();
-        for row in &rows {
-            let status: String = row.try_get(0)?;
-            let (documents, chunks): (i64, i64) = (row.try_get(1)?, row.try_get(2)?);
-            counts.chunks += chunks as u64;
-            match Status::parse(&status) {
-                Some(Status::Ready) => counts.ready += documents as u64,
-                Some(Status::Failed) => counts.failed += documents as u64,
-                Some(Status::Cancelled) => counts.cancelled += documents as u64,
-                _ => counts.processing += documents as u64,
-            }
-        }
-        Ok(counts)
+        counts(&rows)
     }
 
     pub async fn known(
@@ -316,6 +301,23 @@ impl Database {
         languages.sort_unstable();
         Ok(languages)
     }
+}
+
+/// Out of rows of status, documents and chunks.
+pub(super) fn counts(rows: &[AnyRow]) -> Result<Counts> {
+    let mut counts = Counts::default();
+    for row in rows {
+        let status: String = row.try_get(0)?;
+        let (documents, chunks): (i64, i64) = (row.try_get(1)?, row.try_get(2)?);
+        counts.chunks += chunks as u64;
+        match Status::parse(&status) {
+            Some(Status::Ready) => counts.ready += documents as u64,
+            Some(Status::Failed) => counts.failed += documents as u64,
+            Some(Status::Cancelled) => counts.cancelled += documents as u64,
+            _ => counts.processing += documents as u64,
+        }
+    }
+    Ok(counts)
 }
 
 fn parse_cursor(cursor: &str) -> Result<(i64, String)> {

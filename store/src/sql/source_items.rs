@@ -3,9 +3,10 @@
 use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, Row as _};
 
+use super::documents::counts;
 use super::id;
 use crate::Result;
-use crate::document::{Counts, Status};
+use crate::document::Counts;
 use crate::error::StoreError;
 use crate::ids::{DocumentId, SourceId};
 use crate::source::{Claim, KnownItem, NewItem, Sources};
@@ -191,19 +192,7 @@ impl Sources {
         .bind(source.to_string())
         .fetch_all(&self.database.pool)
         .await?;
-        let mut counts = Counts::default();
-        for row in &rows {
-            let status: String = row.try_get(0)?;
-            let (documents, chunks): (i64, i64) = (row.try_get(1)?, row.try_get(2)?);
-            counts.chunks += chunks as u64;
-            match Status::parse(&status) {
-                Some(Status::Ready) => counts.ready += documents as u64,
-                Some(Status::Failed) => counts.failed += documents as u64,
-                Some(Status::Cancelled) => counts.cancelled += documents as u64,
-                _ => counts.processing += documents as u64,
-            }
-        }
-        Ok(counts)
+        counts(&rows)
     }
 }
 

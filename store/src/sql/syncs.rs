@@ -127,11 +127,8 @@ impl Sources {
         .bind(i64::from(limit) + 1)
         .fetch_all(&self.database.pool)
         .await?;
-        let mut items = rows.iter().map(read).collect::<Result<Vec<_>>>()?;
-        let more = items.len() > limit as usize;
-        items.truncate(limit as usize);
-        let next_cursor = items.last().filter(|_| more).map(|last| last.id.to_string());
-        Ok(Page { items, next_cursor })
+        let items = rows.iter().map(read).collect::<Result<Vec<_>>>()?;
+        Ok(Page::of(items, limit, |last| last.id.to_string()))
     }
 }
 
