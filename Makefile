@@ -95,8 +95,8 @@ test-rust: build models
 
 # The tests of the store run on both databases by themselves; those of the whole run once on each.
 test-on-both:
-	cargo test --release --locked --workspace --no-fail-fast
-	TERROIR_TEST_DATABASE=postgres cargo test --release --locked --workspace --test it
+	tests/failures-last.sh cargo test --release --locked --workspace --no-fail-fast
+	TERROIR_TEST_DATABASE=postgres tests/failures-last.sh cargo test --release --locked --workspace --test it
 
 test-browser: build models corpus
 	tests/browser.sh "$(TERROIR)" $(CORPUS)

@@ -180,7 +180,7 @@ impl Indexes {
         if let Some(task) = follower {
             task.abort();
         }
-        Ok(())
+        self.pair().await.dense.close().await
     }
 
     /// Entries of a document: lexical, dense.

@@ -34,6 +34,8 @@ pub struct EdgeIndex {
 struct Writing {
     folder: PathBuf,
     points_since_optimize: usize,
+    /// Nothing is written any more: the folder may go.
+    is_closed: bool,
 }
 
 impl std::fmt::Debug for EdgeIndex {
@@ -57,7 +59,7 @@ impl EdgeIndex {
             EdgeShard::load(&shard_folder, Some(config)).map_err(StoreError::dense)?
         };
         let opened_at = if is_new { 0 } else { read_applied(folder)? };
-        let writing = Writing { folder: folder.to_owned(), points_since_optimize: 0 };
+        let writing = Writing { folder: folder.to_owned(), points_since_optimize: 0, is_closed: false };
         Ok(Self { shard: Arc::new(shard), writing: Arc::new(Mutex::new(writing)), opened_at })
     }
 
@@ -66,6 +68,17 @@ impl EdgeIndex {
         blocking(move || {
             let mut writing = writing.lock().unwrap_or_else(PoisonError::into_inner);
             writing.apply(&shard, &removed, added, sequence)
+        })
+        .await
+    }
+
+    /// Waits for the batch that is being written. A caller that left does not end its batch: it runs on a thread
+    /// of its own.
+    pub async fn close(&self) -> Result<()> {
+        let writing = Arc::clone(&self.writing);
+        blocking(move || {
+            writing.lock().unwrap_or_else(PoisonError::into_inner).is_closed = true;
+            Ok(())
         })
         .await
     }
@@ -128,6 +141,9 @@ impl Writing {
         added: Vec<IndexedChunk>,
         sequence: i64,
     ) -> Result<()> {
+        if self.is_closed {
+            return Err(StoreError::Stopped);
+        }
         if !removed.is_empty() {
             let revisions: Vec<String> = removed.iter().map(ToString::to_string).collect();
             let filter = any_of(REVISION, &revisions)?;

@@ -82,6 +82,14 @@ impl DenseIndex {
         }
     }
 
+    /// Nothing is written by this process when it returns.
+    pub async fn close(&self) -> Result<()> {
+        match self {
+            Self::Edge(index) => index.close().await,
+            Self::Server(_) => Ok(()),
+        }
+    }
+
     /// The `limit` nearest chunks in scope, with their cosine, nearest first.
     pub async fn search(&self, vector: &[f32], scope: &Scope, limit: usize) -> Result<Vec<(ChunkId, f32)>> {
         match self {
