@@ -67,7 +67,10 @@ impl EdgeIndex {
         let (shard, writing) = (Arc::clone(&self.shard), Arc::clone(&self.writing));
         blocking(move || {
             let mut writing = writing.lock().unwrap_or_else(PoisonError::into_inner);
-            writing.apply(&shard, &removed, added, sequence)
+            let applied = writing.apply(&shard, &removed, added, sequence);
+            // Before the lock: whoever holds the shard last flushes it, and panics if its folder is gone.
+            drop(shard);
+            applied
         })
         .await
     }
