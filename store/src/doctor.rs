@@ -1,11 +1,13 @@
 //! Whether the database and both indexes say the same, document by document; and mending what differs.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
 use crate::Result;
+use crate::access::revision_of;
 use crate::ids::RevisionId;
+use crate::sql::chunks::StoredRevision;
 use crate::store::Store;
 
 #[derive(Debug, Clone, Serialize)]
@@ -21,7 +23,8 @@ pub struct DoctorReport {
     pub mended: u64,
 }
 
-/// A revision whose entries are not as many as its chunks.
+/// A revision whose entries are not as many as its chunks, or not for the readers that it is for. Only entries for
+/// the right readers are counted.
 #[derive(Debug, Clone, Serialize)]
 pub struct Difference {
     pub revision: String,
@@ -52,25 +55,31 @@ impl Store {
         let pair = self.indexes.pair().await;
         // The indexes are asked first: a revision that is written meanwhile is no stranger then.
         let mut indexed = pair.lexical.revisions()?;
-        let dense_counts = pair.dense.revisions().await?;
-        indexed.extend(dense_counts.keys());
-        let counts = self.database.chunk_counts().await?;
+        let dense_counts = pair.dense.stamps().await?;
+        indexed.extend(dense_counts.keys().filter_map(|stamp| revision_of(stamp)));
+        let mut stamps_by_revision: BTreeMap<RevisionId, u64> = BTreeMap::new();
+        for revision in dense_counts.keys().filter_map(|stamp| revision_of(stamp)) {
+            *stamps_by_revision.entry(revision).or_default() += 1;
+        }
+        let stored = self.database.stored_revisions().await?;
         let mut differences = Vec::new();
-        let mut chunks_sql = 0;
-        for (revision, document, chunks) in &counts {
+        let (mut documents, mut chunks_sql) = (0, 0);
+        for StoredRevision { revision, document, stamp, chunks, .. } in stored.iter().filter(|stored| stored.is_current) {
+            documents += 1;
             chunks_sql += chunks;
-            let lexical = pair.lexical.count_revision(*revision)?;
-            let dense = match dense_counts.get(revision) {
-                Some(dense) if dense == chunks => *dense,
-                _ => pair.dense.count_revision(*revision).await?,
+            // For the right readers, and for no others.
+            let lexical = (pair.lexical.count_stamp(stamp)?, pair.lexical.count_revision(*revision)?);
+            let dense = match dense_counts.get(stamp) {
+                Some(dense) if dense == chunks && stamps_by_revision.get(revision) == Some(&1) => (*dense, *dense),
+                _ => (pair.dense.count_stamp(stamp).await?, pair.dense.count_revision(*revision).await?),
             };
-            if (lexical, dense) != (*chunks, *chunks) {
+            if (lexical, dense) != ((*chunks, *chunks), (*chunks, *chunks)) {
                 differences.push(Difference {
                     revision: revision.to_string(),
                     document: Some(document.to_string()),
                     chunks_sql: *chunks,
-                    chunks_lexical: lexical,
-                    chunks_dense: dense,
+                    chunks_lexical: lexical.0,
+                    chunks_dense: dense.0,
                 });
             }
         }
@@ -91,7 +100,7 @@ impl Store {
         }
         Ok(DoctorReport {
             healthy: differences.is_empty(),
-            documents: counts.len() as u64,
+            documents,
             chunks_sql,
             chunks_lexical: pair.lexical.len(),
             chunks_dense: pair.dense.len().await?,

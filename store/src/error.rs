@@ -29,6 +29,12 @@ pub enum StoreError {
     NoSuchDocument(String),
     #[error("there is no source {0}")]
     NoSuchSource(String),
+    #[error("there is no user {0}")]
+    NoSuchUser(String),
+    #[error("there is no key {0}")]
+    NoSuchKey(String),
+    #[error("{0:?} is no reader; write public, user:NAME or group:NAME")]
+    Reader(String),
     #[error("a source named {0} exists already")]
     SourceExists(String),
     #[error("the source was stopped, removed or given to another process")]
@@ -41,7 +47,7 @@ pub enum StoreError {
     Vector { expected: usize },
     #[error("a collection named {0} exists already")]
     Exists(String),
-    #[error("a collection's name has 1 to 100 characters and no control characters")]
+    #[error("a name has 1 to 100 characters, no control characters and no white space around it")]
     Name,
     #[error("the cursor is not one that was given out")]
     Cursor,

@@ -17,8 +17,9 @@ use crate::lexical::LexicalIndex;
 use crate::lexical::index::Batch;
 use crate::lock::FolderLock;
 use crate::sql::Database;
+use crate::access::revision_of;
 use crate::sql::changes::{Change, ChangeKind};
-use crate::sql::chunks::IndexedChunk;
+use crate::sql::chunks::{IndexedRevision, StoredRevision};
 use crate::store::StoreOptions;
 
 /// Changes read at once, and chunks after which a batch is written.
@@ -132,11 +133,11 @@ impl Indexes {
                 // Taken out before it is put in: what a crash left half done is done again.
                 batch.removed.push(change.revision);
                 if change.kind == ChangeKind::Add {
-                    batch.added.extend(self.database.indexed_chunks(change.revision).await?);
+                    batch.add(self.database.indexed_revision(change.revision).await?);
                 }
             }
             batch.sequence = change.sequence;
-            if batch.added.len() >= CHUNKS_PER_BATCH {
+            if batch.chunks >= CHUNKS_PER_BATCH {
                 std::mem::take(&mut batch).write(pair, position).await?;
             }
         }
@@ -205,14 +206,15 @@ impl Indexes {
         pair.dense.prepare().await?;
         // In this order: what comes in between is in the database already, and followed from here.
         let sequence = self.database.last_change().await?;
-        let indexed = pair.dense.revisions().await?;
-        let stored = self.database.chunks_by_revision().await?;
-        let mut differing: Vec<RevisionId> = stored
-            .iter()
-            .filter(|(revision, chunks)| indexed.get(*revision) != Some(*chunks))
-            .map(|(revision, _)| *revision)
-            .collect();
-        differing.extend(indexed.into_keys().filter(|revision| !stored.contains_key(revision)));
+        let mut indexed = pair.dense.stamps().await?;
+        let stored = self.database.stored_revisions().await?;
+        let mut as_it_should = |stored: &StoredRevision| indexed.remove(&stored.stamp) == Some(stored.chunks);
+        let mut differing: Vec<RevisionId> =
+            stored.iter().filter(|&stored| !as_it_should(stored)).map(|stored| stored.revision).collect();
+        // Stamps that nothing has any more: of revisions that went, or for readers that they are not for now.
+        differing.extend(indexed.keys().filter_map(|stamp| revision_of(stamp)));
+        differing.sort_unstable();
+        differing.dedup();
         self.rewrite(pair, Which::Dense, &differing, sequence).await?;
         pair.dense.is_compared();
         position.dense = sequence;
@@ -227,11 +229,11 @@ impl Indexes {
         let mut chunks = 0;
         let mut batch = Pending { sequence, ..Pending::default() };
         for revision in revisions {
-            let added = self.database.indexed_chunks(*revision).await?;
-            chunks += added.len() as u64;
+            let added = self.database.indexed_revision(*revision).await?;
+            chunks += added.chunks.len() as u64;
             batch.removed.push(*revision);
-            batch.added.extend(added);
-            if batch.added.len().max(batch.removed.len()) >= CHUNKS_PER_BATCH {
+            batch.add(added);
+            if batch.chunks.max(batch.removed.len()) >= CHUNKS_PER_BATCH {
                 let full = std::mem::replace(&mut batch, Pending { sequence, ..Pending::default() });
                 full.write_whatever_the_position(pair, which).await?;
             }
@@ -278,11 +280,18 @@ enum Which {
 #[derive(Default)]
 struct Pending {
     removed: Vec<RevisionId>,
-    added: Vec<IndexedChunk>,
+    added: Vec<IndexedRevision>,
+    /// Of those that are added.
+    chunks: usize,
     sequence: i64,
 }
 
 impl Pending {
+    fn add(&mut self, revision: IndexedRevision) {
+        self.chunks += revision.chunks.len();
+        self.added.push(revision);
+    }
+
     /// Writes to the indexes that are not as far yet.
     async fn write(self, pair: &IndexPair, position: &mut Position) -> Result<()> {
         let sequence = self.sequence;

@@ -7,9 +7,9 @@
 //! ```
 //!
 //! Start with [`Store`]; the path of a revision is in `revise.rs`, the queue of work in `queue.rs`, that of a query in
-//! `search`. Nothing
-//! here knows a model: vectors come and go as `&[f32]`.
+//! `search`, who may read what in `access.rs`. Nothing here knows a model: vectors come and go as `&[f32]`.
 
+mod access;
 mod blobs;
 mod dense;
 mod doctor;
@@ -28,7 +28,9 @@ mod search;
 mod source;
 mod sql;
 mod store;
+mod users;
 
+pub use access::{Decision, Principal, Reader};
 pub use blobs::{Blob, Blobs};
 pub use doctor::{Difference, DoctorReport};
 pub use document::{
@@ -46,5 +48,6 @@ pub use source::{
     Sources, Sync, SyncState, due_after, due_in,
 };
 pub use store::{Collection, Store, StoreOptions};
+pub use users::{KeyRecord, User, is_user_key};
 
 pub type Result<T> = std::result::Result<T, StoreError>;

@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use crate::Result;
+use crate::access::Reader;
 use crate::document::{Enqueued, NewDocument, Stage, Status};
 use crate::error::StoreError;
 use crate::ids::DocumentId;
@@ -19,15 +20,26 @@ const MAX_CLAIMS: u32 = 20;
 impl Store {
     /// Puts a document into the queue, unless the same bytes are there already.
     pub async fn enqueue(&self, new: &NewDocument) -> Result<Enqueued> {
-        self.enqueue_unless(new, true).await
+        self.enqueue_unless(new, true, None).await
+    }
+
+    /// The same, for a document that from its beginning is narrowed to these readers. One with the same bytes that is
+    /// there already stays as it is.
+    pub async fn enqueue_narrowed(&self, new: &NewDocument, readers: &[Reader]) -> Result<Enqueued> {
+        self.enqueue_unless(new, true, Some(readers)).await
     }
 
     /// The same, though another document has these bytes: that one is about to go, or to change.
     pub(crate) async fn enqueue_apart(&self, new: &NewDocument) -> Result<Enqueued> {
-        self.enqueue_unless(new, false).await
+        self.enqueue_unless(new, false, None).await
     }
 
-    async fn enqueue_unless(&self, new: &NewDocument, twins_count: bool) -> Result<Enqueued> {
+    async fn enqueue_unless(
+        &self,
+        new: &NewDocument,
+        twins_count: bool,
+        readers: Option<&[Reader]>,
+    ) -> Result<Enqueued> {
         let collection = self.database.collection_id(&new.collection).await?;
         let document = DocumentId::derive(collection, &new.source_uri);
         let mut transaction = self.database.begin().await?;
@@ -61,6 +73,9 @@ impl Store {
             let generation = self.database.upsert_document(&mut transaction, document, collection, new).await?;
             self.database.insert_job(&mut transaction, document, generation, new).await?
         };
+        if readers.is_some() {
+            self.narrow(&mut transaction, document, readers).await?;
+        }
         transaction.commit().await?;
         self.changed(document);
         Ok(Enqueued::Queued { document, job })

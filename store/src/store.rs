@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tokio::sync::broadcast;
 
 use crate::Result;
+use crate::access::{Principal, is_name};
 use crate::blobs::Blobs;
 use crate::document::{Counts, Document, DocumentFilter, Page, Removed};
 use crate::error::StoreError;
@@ -118,45 +119,60 @@ impl Store {
         let _ = self.events.send(document);
     }
 
-    pub async fn collections(&self) -> Result<Vec<Collection>> {
-        self.database.collections().await
+    /// Those that the principal may enter, with the number of documents there that it may read.
+    pub async fn collections(&self, principal: &Principal) -> Result<Vec<Collection>> {
+        self.database.collections(&principal.grant()).await
     }
 
     pub async fn create_collection(&self, name: &str) -> Result<()> {
-        let length = name.chars().count();
-        if !(1..=100).contains(&length) || name.chars().any(char::is_control) || name.trim() != name {
+        if !is_name(name) {
             return Err(StoreError::Name);
         }
         if self.database.create_collection(name).await? { Ok(()) } else { Err(StoreError::Exists(name.to_owned())) }
     }
 
-    /// What may be searched: one collection by name, or all of them.
-    pub async fn scope(&self, collection: Option<&str>) -> Result<Scope> {
-        let collections = match collection {
-            Some(name) => vec![self.database.collection_id(name).await?],
-            None => self.collections().await?.into_iter().map(|collection| collection.id).collect(),
-        };
-        Ok(Scope { collections, documents: None })
+    /// What a principal may search: one collection by name, or all that it may enter. A collection that it may not
+    /// enter is not there.
+    pub async fn scope(&self, principal: &Principal, collection: Option<&str>) -> Result<Scope> {
+        let mut open = self.database.open_collections(&principal.grant()).await?;
+        if let Some(name) = collection {
+            open.retain(|(_, known)| known == name);
+            if open.is_empty() {
+                return Err(StoreError::NoSuchCollection(name.to_owned()));
+            }
+        }
+        let collections = open.into_iter().map(|(id, _)| id).collect();
+        Ok(Scope { collections, documents: None, grant: principal.grant() })
     }
 
-    pub async fn document(&self, document: DocumentId) -> Result<Document> {
-        self.database.document(document).await
+    /// A document that the principal may not read is not there.
+    pub async fn document(&self, principal: &Principal, document: DocumentId) -> Result<Document> {
+        self.database.document(&principal.grant(), document).await
     }
 
     /// The document that a source's address stands for.
-    pub async fn document_by_source(&self, collection: &str, source_uri: &str) -> Result<Document> {
-        let collection = self.database.collection_id(collection).await?;
-        self.database.document(DocumentId::derive(collection, source_uri)).await
+    pub async fn document_by_source(
+        &self,
+        principal: &Principal,
+        collection: &str,
+        source_uri: &str,
+    ) -> Result<Document> {
+        let scope = self.scope(principal, Some(collection)).await?;
+        let collection = scope.collections.first().ok_or_else(|| StoreError::NoSuchCollection(collection.to_owned()))?;
+        self.database.document(&principal.grant(), DocumentId::derive(*collection, source_uri)).await
     }
 
-    pub async fn documents(&self, filter: &DocumentFilter) -> Result<Page<Document>> {
-        self.database.documents(filter).await
+    /// Those that the principal may read.
+    pub async fn documents(&self, principal: &Principal, filter: &DocumentFilter) -> Result<Page<Document>> {
+        self.database.documents(&principal.grant(), filter).await
     }
 
-    pub async fn counts(&self) -> Result<Counts> {
-        self.database.counts().await
+    /// Of the documents that the principal may read.
+    pub async fn counts(&self, principal: &Principal) -> Result<Counts> {
+        self.database.counts(&principal.grant()).await
     }
 
+    /// For those who were told its id: it says nothing about who may read it.
     pub async fn revision(&self, revision: RevisionId) -> Result<Option<Revision>> {
         self.database.revision(revision).await
     }

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use terroir_store::{
-    Enqueued, Language, Mode, NewChunk, NewDocument, NewRevision, SearchRequest, Store, StoreError, StoreOptions,
+    Enqueued, Language, Mode, NewChunk, NewDocument, NewRevision, Principal, SearchRequest, Store, StoreError, StoreOptions,
 };
 
 const LEASE: Duration = Duration::from_secs(30);
@@ -87,7 +87,7 @@ async fn found(store: &Store, query: &str) -> Vec<String> {
     let request = SearchRequest {
         query: query.into(),
         query_embedding: None,
-        scope: store.scope(None).await.unwrap(),
+        scope: store.scope(&Principal::Operator, None).await.unwrap(),
         mode: Mode::Lexical,
         top_k: 10,
     };

@@ -11,7 +11,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use terroir_store::{
-    DocumentId, Enqueued, ErrorRecord, Job, Language, Mode, NewChunk, NewDocument, NewRevision, SearchRequest, Status,
+    DocumentId, Enqueued, ErrorRecord, Job, Language, Mode, NewChunk, NewDocument, NewRevision, Principal, SearchRequest, Status,
     Store, StoreError, StoreOptions,
 };
 
@@ -141,7 +141,7 @@ async fn claim(store: &Store) -> Option<Job> {
 }
 
 async fn finds(store: &Store, word: &str, mode: Mode) -> usize {
-    let scope = store.scope(None).await.unwrap();
+    let scope = store.scope(&Principal::Operator, None).await.unwrap();
     let request = SearchRequest { query: word.into(), query_embedding: Some(unit(1)), scope, mode, top_k: 50 };
     let response = store.search(&request).await.unwrap();
     response.hits.iter().filter(|hit| hit.text.contains(word)).count()
@@ -182,7 +182,7 @@ async fn random_steps(folder: &Path, setting: &Setting, seed: u64, steps: u32) {
                 }
             }
             5..=6 => {
-                let id = store.document_by_source("default", &source).await.map(|document| document.id);
+                let id = store.document_by_source(&Principal::Operator, "default", &source).await.map(|document| document.id);
                 match (id, expected.remove(&source)) {
                     (Ok(id), Some((word, chunks))) => {
                         let removed = store.remove_document(id).await.unwrap();
@@ -197,7 +197,7 @@ async fn random_steps(folder: &Path, setting: &Setting, seed: u64, steps: u32) {
             7 => {
                 // The same bytes once more; after newer ones that failed, they mend the document.
                 if let Some((word, chunks)) = expected.get(&source) {
-                    let known = store.document_by_source("default", &source).await.unwrap();
+                    let known = store.document_by_source(&Principal::Operator, "default", &source).await.unwrap();
                     let added = enqueue(&store, &source, word).await;
                     if known.status == Status::Failed {
                         assert!(matches!(added, Enqueued::Queued { .. }), "seed {seed} step {step}");
@@ -215,7 +215,7 @@ async fn random_steps(folder: &Path, setting: &Setting, seed: u64, steps: u32) {
                     let job = claim(&store).await.unwrap();
                     let error = ErrorRecord { code: "damaged_file".into(), message: "m".into(), hint: "h".into() };
                     store.fail_job(&job, &error).await.unwrap();
-                    assert_eq!(store.document(job.document).await.unwrap().status, Status::Failed);
+                    assert_eq!(store.document(&Principal::Operator, job.document).await.unwrap().status, Status::Failed);
                 }
             }
             _ => {
@@ -345,9 +345,9 @@ async fn search_within_scopes(setting: &Setting) {
             let store = store.clone();
             async move { store.search(&request).await.unwrap().hits }
         };
-        let open_only = search(store.scope(Some("default")).await.unwrap()).await;
+        let open_only = search(store.scope(&Principal::Operator, Some("default")).await.unwrap()).await;
         assert!(!open_only.is_empty() && open_only.iter().all(|hit| hit.document == ids[0]), "{mode:?}");
-        let mut one = store.scope(None).await.unwrap();
+        let mut one = store.scope(&Principal::Operator, None).await.unwrap();
         one.documents = Some(vec![ids[1]]);
         let hidden_only = search(one).await;
         assert!(!hidden_only.is_empty() && hidden_only.iter().all(|hit| hit.document == ids[1]), "{mode:?}");

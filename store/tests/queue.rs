@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use terroir_store::{
-    Bibliography, DocumentId, Enqueued, ErrorRecord, Job, Language, NewChunk, NewDocument, NewRevision, Stage, Status,
+    Bibliography, DocumentId, Enqueued, ErrorRecord, Job, Language, NewChunk, NewDocument, NewRevision, Principal, Stage, Status,
     Store, StoreError, StoreOptions,
 };
 
@@ -94,7 +94,7 @@ fn revision(text: &str) -> NewRevision {
 }
 
 async fn status(store: &Store, id: DocumentId) -> (Status, Option<String>) {
-    let document = store.document(id).await.unwrap();
+    let document = store.document(&Principal::Operator, id).await.unwrap();
     (document.status, document.stage)
 }
 
@@ -204,7 +204,7 @@ async fn a_job_is_held_back_and_goes_on_where_it_was() {
         {
             assert!(!refused.unwrap());
         }
-        let bibliography = store.document(id).await.unwrap().bibliography;
+        let bibliography = store.document(&Principal::Operator, id).await.unwrap().bibliography;
         assert_eq!((bibliography.authors.len(), bibliography.year), (2, Some(1998)));
     }
 }
@@ -235,10 +235,10 @@ async fn work_is_called_off_in_every_state() {
         let id = add(&store, "known", "old").await;
         let job = claim(&store).await.unwrap();
         store.write_revision(&job, &revision("old")).await.unwrap();
-        let before = store.document(id).await.unwrap();
+        let before = store.document(&Principal::Operator, id).await.unwrap();
         add(&store, "known", "new").await;
         assert!(store.cancel_document(id).await.unwrap());
-        let after = store.document(id).await.unwrap();
+        let after = store.document(&Principal::Operator, id).await.unwrap();
         assert_eq!(
             (after.status, &after.sha256, after.current_revision),
             (Status::Ready, &before.sha256, before.current_revision)
@@ -272,7 +272,7 @@ async fn a_failed_document_is_tried_again_with_what_was_kept() {
             } else {
                 assert_eq!(add(&store, "a", "one").await, id);
             }
-            let document = store.document(id).await.unwrap();
+            let document = store.document(&Principal::Operator, id).await.unwrap();
             assert_eq!((document.status, document.error), (Status::Queued, None), "{round}");
         }
         let job = claim(&store).await.unwrap();
@@ -306,7 +306,7 @@ async fn what_ends_every_worker_is_given_up() {
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
         assert_eq!(seen, BTreeSet::from([id, other]));
-        let document = store.document(id).await.unwrap();
+        let document = store.document(&Principal::Operator, id).await.unwrap();
         assert_eq!(document.error.unwrap().0, "worker_lost");
         assert_eq!(status(&store, other).await.0, Status::Ready);
         // One that comes forward each time is not given up.

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use terroir_store::evaluation::{CorpusDocument, Measures, TestCollection};
 use terroir_store::{
-    DocumentId, Language, Mode, NewChunk, NewDocument, NewRevision, SearchRequest, Store, StoreOptions, detect,
+    DocumentId, Language, Mode, NewChunk, NewDocument, NewRevision, Principal, SearchRequest, Store, StoreOptions, detect,
 };
 
 const LEASE: Duration = Duration::from_mins(10);
@@ -140,7 +140,7 @@ async fn measure(name: &str, language: Language) -> Option<Measures> {
     let started = Instant::now();
     let names = fill(&store, &collection).await;
     let written = started.elapsed();
-    let scope = store.scope(None).await.unwrap();
+    let scope = store.scope(&Principal::Operator, None).await.unwrap();
     let mut rankings = HashMap::new();
     let started = Instant::now();
     for query in &collection.queries {

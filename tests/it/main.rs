@@ -1,6 +1,7 @@
 //! One integration binary: what holds for the whole of Terroir.
 #![expect(clippy::unwrap_used, reason = "a step that fails, fails its test")]
 
+mod access;
 mod answers;
 mod architecture;
 mod bad_input;

@@ -134,6 +134,18 @@ impl Service {
         Reply::of(agent().patch(self.url(path)).send_json(body))
     }
 
+    pub fn put(&self, path: &str, body: &Value) -> Reply {
+        Reply::of(agent().put(self.url(path)).send_json(body))
+    }
+
+    /// A GET, or with a body a POST, with another header.
+    pub fn with_header(&self, (name, value): (&str, &str), path: &str, body: Option<&Value>) -> Reply {
+        Reply::of(match body {
+            Some(body) => agent().post(self.url(path)).header(name, value).send_json(body),
+            None => agent().get(self.url(path)).header(name, value).call(),
+        })
+    }
+
     pub fn post_raw(&self, path: &str, media_type: &str, body: &[u8]) -> Reply {
         Reply::of(agent().post(self.url(path)).header("Content-Type", media_type).send(body))
     }

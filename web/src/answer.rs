@@ -11,7 +11,7 @@ use uuid::Uuid;
 use crate::api::{Answer, AskRequest, Citation, Delta, Sources, Timings, Usage};
 use crate::app::Service;
 use crate::error::{ApiError, ApiResult};
-use crate::request::Owner;
+use crate::request::Caller;
 
 /// What happens on the way to an answer. Exactly one `Done` or `Failed` ends it.
 #[derive(Debug)]
@@ -27,10 +27,14 @@ pub enum Event {
 const CHANNEL_CAPACITY: usize = 32;
 
 /// Searches, and starts the answer. Errors that are known before the first event are returned here.
-pub async fn start(service: web::Data<Service>, request: AskRequest, owner: Owner) -> ApiResult<mpsc::Receiver<Event>> {
+pub async fn start(
+    service: web::Data<Service>,
+    request: AskRequest,
+    caller: Caller,
+) -> ApiResult<mpsc::Receiver<Event>> {
     let asked = Instant::now();
     let question = service.check_question(&request.question)?;
-    let scope = service.scope(request.collection.as_deref()).await?;
+    let scope = service.scope(&caller, request.collection.as_deref()).await?;
     let generator = service.generator().await?;
     let top_k = request.top_k.unwrap_or(service.settings.answer.passages).clamp(1, 32);
     let found = service.search_passages(&question, scope, top_k).await?;
@@ -45,7 +49,7 @@ pub async fn start(service: web::Data<Service>, request: AskRequest, owner: Owne
         style: service.style(request.style),
         sampling: service.sampling(&request),
         voice: request.collection.clone(),
-        owner: owner.0,
+        owner: caller.owner,
     });
     let (sender, receiver) = mpsc::channel(CHANNEL_CAPACITY);
     let run = Run {

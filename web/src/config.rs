@@ -57,6 +57,9 @@ pub struct Settings {
     /// The environment's `PATH`, where programs are found.
     #[serde(skip)]
     pub program_path: String,
+    /// The user in whose name a command asks.
+    #[serde(skip)]
+    pub in_name_of: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]

@@ -11,6 +11,7 @@ use crate::api::{Answer, AskRequest, Passage, QuotePlace, Style};
 use crate::app::Service;
 use crate::config::AnswerStyle;
 use crate::error::{ApiError, ApiResult};
+use crate::request::Caller;
 
 /// Passages as callers see them, and as the answering model gets them.
 pub struct FoundPassages {
@@ -46,13 +47,15 @@ impl Service {
         Ok(text.trim().to_owned())
     }
 
-    pub async fn scope(&self, collection: Option<&str>) -> ApiResult<Scope> {
-        Ok(self.store.scope(collection.filter(|name| !name.is_empty())).await?)
+    /// What the caller may search.
+    pub async fn scope(&self, caller: &Caller, collection: Option<&str>) -> ApiResult<Scope> {
+        Ok(self.store.scope(&caller.principal, collection.filter(|name| !name.is_empty())).await?)
     }
 
-    pub async fn document(&self, id: &str) -> ApiResult<Document> {
+    /// A document that the caller may read.
+    pub async fn document(&self, caller: &Caller, id: &str) -> ApiResult<Document> {
         let id = id.parse().map_err(|_| ApiError::document_not_found())?;
-        Ok(self.store.document(id).await?)
+        Ok(self.store.document(&caller.principal, id).await?)
     }
 
     /// The current revision of a document and its structure.
@@ -185,6 +188,15 @@ impl From<StoreError> for ApiError {
             }
             StoreError::SourceExists(_) => {
                 Self::new("conflict", error.to_string(), "choose another name, or change that source").param("name")
+            }
+            StoreError::NoSuchUser(_) => {
+                Self::new("user_not_found", error.to_string(), "list the users with GET /api/v1/users")
+            }
+            StoreError::NoSuchKey(_) => {
+                Self::new("key_not_found", error.to_string(), "list the keys with GET /api/v1/keys")
+            }
+            StoreError::Reader(_) => {
+                Self::new("invalid_request", error.to_string(), "name the reader in one of these ways").param("readers")
             }
             StoreError::Name => Self::new("invalid_request", error.to_string(), "choose another name").param("name"),
             StoreError::Cursor => {

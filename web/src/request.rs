@@ -10,9 +10,10 @@ use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::{Error, FromRequest, HttpMessage, HttpRequest, HttpResponse, web};
+use terroir_store::Principal;
 use uuid::Uuid;
 
-use crate::access::Access;
+use crate::access::{self, Access, Shown};
 use crate::app::Service;
 use crate::error::ApiError;
 use crate::limits;
@@ -22,18 +23,29 @@ use crate::metrics::Metrics;
 #[derive(Debug, Clone)]
 pub struct RequestId(pub String);
 
-/// Who asks, as far as the service can tell: the address that the request comes from. The model's time is shared
-/// between owners, not between requests.
+/// On whose behalf a request is answered.
 #[derive(Debug, Clone, Default)]
-pub struct Owner(pub String);
+pub struct Caller {
+    /// Who asks; nobody known, if the middleware said nothing.
+    pub principal: Principal,
+    /// Whose share of the model's time the request takes: the user's, or that of the address that it comes from. Time
+    /// is shared between owners, not between requests.
+    pub owner: String,
+}
 
-impl FromRequest for Owner {
+impl FromRequest for Caller {
     type Error = Infallible;
     type Future = Ready<Result<Self, Infallible>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let address = request.peer_addr().map(|address| address.ip().to_string());
-        ready(Ok(Self(address.unwrap_or_default())))
+        let principal = request.extensions().get::<Principal>().cloned().unwrap_or_default();
+        let owner = match &principal {
+            Principal::User { name, .. } => format!("user:{name}"),
+            Principal::Operator | Principal::Anonymous => {
+                request.peer_addr().map(|address| address.ip().to_string()).unwrap_or_default()
+            }
+        };
+        ready(Ok(Self { principal, owner }))
     }
 }
 
@@ -51,8 +63,13 @@ pub async fn observe<B: MessageBody + 'static>(
     let started = Instant::now();
     let method = request.method().clone();
     let metrics = request.app_data::<web::Data<Metrics>>().cloned();
-    let access = request.app_data::<web::Data<Access>>().cloned();
-    let refused = access.and_then(|access| access.check(&request).err()).or_else(|| oversized(&request));
+    let refused = match admit(&request).await {
+        Ok(principal) => {
+            request.extensions_mut().insert(principal);
+            oversized(&request)
+        }
+        Err(error) => Some(error),
+    };
 
     let response = match refused {
         Some(error) => request.into_response(HttpResponse::from_error(error)).map_into_boxed_body(),
@@ -77,6 +94,38 @@ pub async fn observe<B: MessageBody + 'static>(
         "request"
     );
     Ok(response)
+}
+
+/// Who makes the request, if it may be made.
+async fn admit(request: &ServiceRequest) -> Result<Principal, ApiError> {
+    let parts = request.app_data::<web::Data<Access>>().zip(request.app_data::<web::Data<Service>>());
+    let Some((access, service)) = parts else {
+        return Err(ApiError::internal("a request without the service's state"));
+    };
+    let header_text = |name| request.headers().get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+    let principal = match (access.check(request)?, header_text(access::AS_HEADER)) {
+        (Shown::Nobody, _) => return Ok(Principal::Anonymous),
+        (Shown::Operator, None) => Principal::Operator,
+        (Shown::Operator, Some(name)) => service.store.principal(&named(name)?).await?,
+        (Shown::Key(key), None) => service.store.principal_of_key(&key).await?.ok_or_else(access::unauthorized)?,
+        (Shown::Key(_), Some(_)) => {
+            return Err(ApiError::new(
+                "operator_only",
+                "only the operator asks in another's name",
+                "leave the header X-Terroir-As out",
+            ));
+        }
+    };
+    access::may_call(&principal, request.method(), request.match_pattern().as_deref())?;
+    Ok(principal)
+}
+
+/// A name as a header can carry it: percent-encoded UTF-8.
+fn named(value: &str) -> Result<String, ApiError> {
+    let decoded = percent_encoding::percent_decode_str(value).decode_utf8();
+    decoded.map(std::borrow::Cow::into_owned).map_err(|_| {
+        ApiError::new("invalid_request", "X-Terroir-As is not percent-encoded UTF-8", "encode the user's name")
+    })
 }
 
 /// An upload that says it is too long is refused before it is sent.

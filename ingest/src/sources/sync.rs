@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use futures::StreamExt as _;
-use terroir_store::{Claim, DocumentId, KnownItem, LetGo, NewItem, Report, Status, Store, StoreError};
+use terroir_store::{Claim, DocumentId, KnownItem, LetGo, NewItem, Principal, Report, Status, Store, StoreError};
 use tokio::sync::mpsc;
 
 use super::{Content, Found, Item, Known, Listed, Listing, Origin, Room, SourceError, failure};
@@ -307,7 +307,7 @@ async fn let_go(work: &Work, item: KnownItem) -> Result<(), SourceError> {
 async fn wait_until_found(work: &Work, document: DocumentId) -> Result<(), SourceError> {
     let started = Instant::now();
     while started.elapsed() < PATIENCE {
-        match work.store.document(document).await {
+        match work.store.document(&Principal::Operator, document).await {
             Ok(document) if matches!(document.status, Status::Ready | Status::Failed | Status::Cancelled) => {
                 return Ok(());
             }

@@ -14,13 +14,16 @@ use qdrant_edge::{
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{COLLECTION, DOCUMENT, KEYS, POINTS_PER_REQUEST, REVISION};
+use super::{COLLECTION, DOCUMENT, KEYS, POINTS_PER_REQUEST, READERS, REVISION, STAMP};
 use crate::Result;
+use crate::access::Listing;
 use crate::error::StoreError;
 use crate::ids::{ChunkId, RevisionId};
 use crate::search::Scope;
-use crate::sql::chunks::IndexedChunk;
+use crate::sql::chunks::{IndexedChunk, IndexedRevision};
 
+/// Of the points' fields: another version's points are made anew.
+const LAYOUT_VERSION: u32 = 2;
 /// After this many new points the engine is asked to build its graph; until then it scans.
 const POINTS_UNTIL_OPTIMIZE: usize = 10_000;
 
@@ -50,7 +53,12 @@ impl EdgeIndex {
         fs_err::create_dir_all(&shard_folder)?;
         let params = EdgeVectorParamsBuilder::new(dimensions, Distance::Cosine).build();
         let config = EdgeConfig::builder().vector("", params).on_disk_payload(false).build();
-        let is_new = !shard_folder.join("segments").exists();
+        let is_new = !shard_folder.join("segments").exists() || read_applied(folder)?.is_none();
+        if is_new {
+            // None, or one whose points have other fields.
+            fs_err::remove_dir_all(&shard_folder)?;
+            fs_err::create_dir_all(&shard_folder)?;
+        }
         let shard = if is_new {
             let shard = EdgeShard::new(&shard_folder, config).map_err(StoreError::dense)?;
             index_payload(&shard)?;
@@ -58,12 +66,12 @@ impl EdgeIndex {
         } else {
             EdgeShard::load(&shard_folder, Some(config)).map_err(StoreError::dense)?
         };
-        let opened_at = if is_new { 0 } else { read_applied(folder)? };
+        let opened_at = if is_new { 0 } else { read_applied(folder)?.unwrap_or(0) };
         let writing = Writing { folder: folder.to_owned(), points_since_optimize: 0, is_closed: false };
         Ok(Self { shard: Arc::new(shard), writing: Arc::new(Mutex::new(writing)), opened_at })
     }
 
-    pub async fn apply(&self, removed: Vec<RevisionId>, added: Vec<IndexedChunk>, sequence: i64) -> Result<()> {
+    pub async fn apply(&self, removed: Vec<RevisionId>, added: Vec<IndexedRevision>, sequence: i64) -> Result<()> {
         let (shard, writing) = (Arc::clone(&self.shard), Arc::clone(&self.writing));
         blocking(move || {
             let mut writing = writing.lock().unwrap_or_else(PoisonError::into_inner);
@@ -116,18 +124,18 @@ impl EdgeIndex {
         .await
     }
 
-    pub async fn revisions(&self) -> Result<BTreeMap<RevisionId, u64>> {
+    pub async fn stamps(&self) -> Result<BTreeMap<String, u64>> {
         let shard = Arc::clone(&self.shard);
         blocking(move || {
             let request = FacetRequest {
-                key: REVISION.parse().map_err(|()| StoreError::dense("revision is not a payload key"))?,
+                key: STAMP.parse().map_err(|()| StoreError::dense("stamp is not a payload key"))?,
                 limit: usize::MAX >> 1,
                 filter: None,
                 exact: true,
             };
             let facet = shard.facet(request).map_err(StoreError::dense)?;
             let counted = facet.hits.into_iter().filter(|hit| hit.count > 0).filter_map(|hit| match hit.value {
-                FacetValue::Keyword(text) => Some((text.parse().ok()?, hit.count as u64)),
+                FacetValue::Keyword(text) => Some((text, hit.count as u64)),
                 FacetValue::Int(_) | FacetValue::Uuid(_) | FacetValue::Bool(_) => None,
             });
             Ok(counted.collect())
@@ -141,7 +149,7 @@ impl Writing {
         &mut self,
         shard: &EdgeShard,
         removed: &[RevisionId],
-        added: Vec<IndexedChunk>,
+        added: Vec<IndexedRevision>,
         sequence: i64,
     ) -> Result<()> {
         if self.is_closed {
@@ -152,8 +160,13 @@ impl Writing {
             let filter = any_of(REVISION, &revisions)?;
             update(shard, PointOperations::DeletePointsByFilter(filter))?;
         }
-        let count = added.len();
-        let mut points: Vec<_> = added.into_iter().map(|chunk| point(chunk).into()).collect();
+        let mut points: Vec<_> = added
+            .into_iter()
+            .flat_map(|IndexedRevision { listing, chunks, .. }| {
+                chunks.into_iter().map(move |chunk| point(chunk, &listing).into())
+            })
+            .collect();
+        let count = points.len();
         while !points.is_empty() {
             let rest = points.split_off(points.len().min(POINTS_PER_REQUEST));
             let batch = PointInsertOperations::PointsList(std::mem::replace(&mut points, rest));
@@ -193,11 +206,13 @@ fn index_payload(shard: &EdgeShard) -> Result<()> {
     Ok(())
 }
 
-fn point(chunk: IndexedChunk) -> PointStruct {
+fn point(chunk: IndexedChunk, listing: &Listing) -> PointStruct {
     let payload = json!({
         COLLECTION: chunk.collection.to_string(),
         DOCUMENT: chunk.document.to_string(),
         REVISION: chunk.revision.to_string(),
+        READERS: listing.readers,
+        STAMP: listing.stamp,
     });
     PointStruct::new(PointId::Uuid(chunk.id.0), Vectors::from(chunk.embedding), payload)
 }
@@ -217,6 +232,9 @@ fn scope_filter(scope: &Scope) -> Result<Filter> {
     if let Some(documents) = &scope.documents {
         must.push(json!({"key": DOCUMENT, "match": texts(documents.iter().map(ToString::to_string).collect())}));
     }
+    if let Some(readers) = scope.readers() {
+        must.push(json!({"key": READERS, "match": texts(readers)}));
+    }
     filter(json!({"must": must}))
 }
 
@@ -232,17 +250,21 @@ fn applied_file(folder: &Path) -> PathBuf {
     folder.join("applied")
 }
 
-fn read_applied(folder: &Path) -> Result<i64> {
+/// None if the points have the fields of another version.
+fn read_applied(folder: &Path) -> Result<Option<i64>> {
     match fs_err::read_to_string(applied_file(folder)) {
-        Ok(text) => Ok(text.trim().parse().unwrap_or(0)),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(0),
+        Ok(text) => Ok(text.split_once(':').and_then(|(version, sequence)| {
+            let is_ours = version == LAYOUT_VERSION.to_string();
+            if is_ours { sequence.trim().parse().ok() } else { None }
+        })),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Some(0)),
         Err(error) => Err(error.into()),
     }
 }
 
 fn write_applied(folder: &Path, sequence: i64) -> Result<()> {
     let new = folder.join("applied.new");
-    fs_err::write(&new, sequence.to_string())?;
+    fs_err::write(&new, format!("{LAYOUT_VERSION}:{sequence}"))?;
     fs_err::rename(new, applied_file(folder))?;
     Ok(())
 }

@@ -12,14 +12,17 @@ pub use server::ServerIndex;
 use crate::Result;
 use crate::ids::{ChunkId, DocumentId, RevisionId};
 use crate::search::Scope;
-use crate::sql::chunks::IndexedChunk;
+use crate::sql::chunks::IndexedRevision;
 use crate::store::StoreOptions;
 
 /// Names of the payload's fields, the same in both engines.
 const COLLECTION: &str = "collection";
 const DOCUMENT: &str = "document";
 const REVISION: &str = "revision";
-const KEYS: [&str; 3] = [COLLECTION, DOCUMENT, REVISION];
+/// Whom a narrowed document is for; see [`crate::access::Listing`].
+const READERS: &str = "readers";
+const STAMP: &str = "stamp";
+const KEYS: [&str; 5] = [COLLECTION, DOCUMENT, REVISION, READERS, STAMP];
 
 /// Points in one request to the engine.
 const POINTS_PER_REQUEST: usize = 256;
@@ -75,7 +78,7 @@ impl DenseIndex {
 
     /// Applies a batch: the points of the revisions in `removed` go, except for those in `added`. When this
     /// returns, searches see it and a crash can't undo it.
-    pub async fn apply(&self, removed: Vec<RevisionId>, added: Vec<IndexedChunk>, sequence: i64) -> Result<()> {
+    pub async fn apply(&self, removed: Vec<RevisionId>, added: Vec<IndexedRevision>, sequence: i64) -> Result<()> {
         match self {
             Self::Edge(index) => index.apply(removed, added, sequence).await,
             Self::Server(index) => index.apply(&removed, &added).await,
@@ -106,6 +109,10 @@ impl DenseIndex {
         self.count(Some((REVISION, revision.to_string()))).await
     }
 
+    pub async fn count_stamp(&self, stamp: &str) -> Result<u64> {
+        self.count(Some((STAMP, stamp.to_owned()))).await
+    }
+
     pub async fn len(&self) -> Result<u64> {
         self.count(None).await
     }
@@ -117,12 +124,12 @@ impl DenseIndex {
         }
     }
 
-    /// Revisions that have points, and how many. While a server reorganises its points it may count some
-    /// twice; a number that matters is asked for with `count_revision`.
-    pub async fn revisions(&self) -> Result<BTreeMap<RevisionId, u64>> {
+    /// Stamps of points, and how many have each. While a server reorganises its points it may count some
+    /// twice; a number that matters is asked for with `count_stamp`.
+    pub async fn stamps(&self) -> Result<BTreeMap<String, u64>> {
         match self {
-            Self::Edge(index) => index.revisions().await,
-            Self::Server(index) => index.revisions().await,
+            Self::Edge(index) => index.stamps().await,
+            Self::Server(index) => index.stamps().await,
         }
     }
 }

@@ -17,12 +17,13 @@ use qdrant_client::qdrant::{
 use qdrant_client::{Qdrant, QdrantError};
 use uuid::Uuid;
 
-use super::{COLLECTION, DOCUMENT, KEYS, POINTS_PER_REQUEST, REVISION};
+use super::{COLLECTION, DOCUMENT, KEYS, POINTS_PER_REQUEST, READERS, REVISION, STAMP};
 use crate::Result;
+use crate::access::Listing;
 use crate::error::StoreError;
 use crate::ids::{ChunkId, RevisionId};
 use crate::search::Scope;
-use crate::sql::chunks::IndexedChunk;
+use crate::sql::chunks::{IndexedChunk, IndexedRevision};
 use crate::store::StoreOptions;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -110,9 +111,11 @@ impl ServerIndex {
         self.client.collection_exists(&self.collection).await.map_err(|error| self.failed(&error))
     }
 
-    pub async fn apply(&self, removed: &[RevisionId], added: &[IndexedChunk]) -> Result<()> {
-        for part in added.chunks(POINTS_PER_REQUEST) {
-            let points: Vec<PointStruct> = part.iter().map(point).collect();
+    pub async fn apply(&self, removed: &[RevisionId], added: &[IndexedRevision]) -> Result<()> {
+        let chunks = || added.iter().flat_map(|added| added.chunks.iter().map(|chunk| (chunk, &added.listing)));
+        let all: Vec<(&IndexedChunk, &Listing)> = chunks().collect();
+        for part in all.chunks(POINTS_PER_REQUEST) {
+            let points: Vec<PointStruct> = part.iter().map(|(chunk, listing)| point(chunk, listing)).collect();
             let request = UpsertPointsBuilder::new(&self.collection, points).wait(true);
             self.client.upsert_points(request).await.map_err(|error| self.failed(&error))?;
         }
@@ -121,8 +124,8 @@ impl ServerIndex {
         }
         // Last, and only what was not put in again: others search, and what is there is found at any time.
         let mut filter = Filter::must([Condition::matches(REVISION, texts(removed))]);
-        if !added.is_empty() {
-            filter.must_not.push(Condition::has_id(added.iter().map(|chunk| chunk.id.to_string())));
+        if !all.is_empty() {
+            filter.must_not.push(Condition::has_id(chunks().map(|(chunk, _)| chunk.id.to_string())));
         }
         let request = DeletePointsBuilder::new(&self.collection).points(filter).wait(true);
         self.client.delete_points(request).await.map_err(|error| self.failed(&error))?;
@@ -151,12 +154,12 @@ impl ServerIndex {
         Ok(counted.result.map_or(0, |result| result.count))
     }
 
-    pub async fn revisions(&self) -> Result<BTreeMap<RevisionId, u64>> {
+    pub async fn stamps(&self) -> Result<BTreeMap<String, u64>> {
         // Not exact: that costs the server one count for each value, and a large collection the time limit.
-        let request = FacetCountsBuilder::new(&self.collection, REVISION).limit(MAX_FACETS);
+        let request = FacetCountsBuilder::new(&self.collection, STAMP).limit(MAX_FACETS);
         let facet = self.client.facet(request).await.map_err(|error| self.failed(&error))?;
         let counted = facet.hits.into_iter().filter_map(|hit| match hit.value?.variant? {
-            facet_value::Variant::StringValue(text) => Some((text.parse().ok()?, hit.count)),
+            facet_value::Variant::StringValue(text) => Some((text, hit.count)),
             facet_value::Variant::IntegerValue(_) | facet_value::Variant::BoolValue(_) => None,
         });
         Ok(counted.collect())
@@ -181,11 +184,13 @@ fn reason(error: &QdrantError) -> String {
     }
 }
 
-fn point(chunk: &IndexedChunk) -> PointStruct {
-    let payload: [(&str, qdrant_client::qdrant::Value); 3] = [
+fn point(chunk: &IndexedChunk, listing: &Listing) -> PointStruct {
+    let payload: [(&str, qdrant_client::qdrant::Value); 5] = [
         (COLLECTION, chunk.collection.to_string().into()),
         (DOCUMENT, chunk.document.to_string().into()),
         (REVISION, chunk.revision.to_string().into()),
+        (READERS, listing.readers.clone().into()),
+        (STAMP, listing.stamp.clone().into()),
     ];
     PointStruct::new(chunk.id.to_string(), chunk.embedding.clone(), payload)
 }
@@ -194,6 +199,9 @@ fn scope_filter(scope: &Scope) -> Filter {
     let mut must = vec![Condition::matches(COLLECTION, texts(&scope.collections))];
     if let Some(documents) = &scope.documents {
         must.push(Condition::matches(DOCUMENT, texts(documents)));
+    }
+    if let Some(readers) = scope.readers() {
+        must.push(Condition::matches(READERS, readers));
     }
     Filter::must(must)
 }

@@ -14,11 +14,13 @@ use tantivy::{Index, IndexReader, IndexSettings, IndexWriter, ReloadPolicy, Tant
 use tokio::sync::oneshot;
 
 use super::analysis::{ANALYSIS_VERSION, terms};
+use super::in_scope::Scopes;
 use crate::Result;
+use crate::access::Listing;
 use crate::error::StoreError;
 use crate::ids::{DocumentId, RevisionId};
 use crate::language::Language;
-use crate::sql::chunks::IndexedChunk;
+use crate::sql::chunks::{IndexedChunk, IndexedRevision};
 
 /// Memory of the writer before it makes a segment.
 const WRITER_BYTES: usize = 64 << 20;
@@ -32,6 +34,9 @@ pub struct Fields {
     pub document: Field,
     pub revision: Field,
     pub collection: Field,
+    /// Whom a narrowed document is for; see [`Listing`].
+    pub readers: Field,
+    pub stamp: Field,
     /// Which analysis the body had.
     pub language: Field,
     /// The chunk's id once more, as numbers that are read without touching the document store.
@@ -42,7 +47,7 @@ pub struct Fields {
 /// One batch of changes; after it the index is at `sequence`.
 pub struct Batch {
     pub removed: Vec<RevisionId>,
-    pub added: Vec<IndexedChunk>,
+    pub added: Vec<IndexedRevision>,
     pub sequence: i64,
 }
 
@@ -51,6 +56,8 @@ type Command = (Batch, oneshot::Sender<Result<()>>);
 pub struct LexicalIndex {
     pub(super) reader: IndexReader,
     pub(super) fields: Fields,
+    /// What callers may read, for the scopes that were asked for last.
+    pub(super) scopes: Scopes,
     commands: Option<mpsc::SyncSender<Command>>,
     thread: Option<JoinHandle<()>>,
     /// The change that the index on disk was at when it was opened.
@@ -74,6 +81,8 @@ fn schema() -> (Schema, Fields) {
         document: schema.add_text_field("document", STRING),
         revision: schema.add_text_field("revision", STRING),
         collection: schema.add_text_field("collection", STRING),
+        readers: schema.add_text_field("readers", STRING),
+        stamp: schema.add_text_field("stamp", STRING),
         language: schema.add_text_field("language", STRING),
         chunk_high: schema.add_u64_field("chunk_high", FAST | INDEXED),
         chunk_low: schema.add_u64_field("chunk_low", FAST),
@@ -105,7 +114,7 @@ impl LexicalIndex {
         let thread = std::thread::Builder::new().name("lexical-writer".into()).spawn(move || {
             write(writer, &writing, fields, &queue);
         })?;
-        Ok(Self { reader, fields, commands: Some(commands), thread: Some(thread), opened_at })
+        Ok(Self { reader, fields, scopes: Scopes::default(), commands: Some(commands), thread: Some(thread), opened_at })
     }
 
     /// Applies a batch and commits it: when this returns, searches see it and a crash can't undo it.
@@ -127,6 +136,10 @@ impl LexicalIndex {
         self.count(Term::from_field_text(self.fields.revision, &revision.to_string()))
     }
 
+    pub fn count_stamp(&self, stamp: &str) -> Result<u64> {
+        self.count(Term::from_field_text(self.fields.stamp, stamp))
+    }
+
     fn count(&self, term: Term) -> Result<u64> {
         let query = TermQuery::new(term, IndexRecordOption::Basic);
         Ok(self.reader.searcher().search(&query, &Count)? as u64)
@@ -139,11 +152,6 @@ impl LexicalIndex {
     /// Revisions that have entries, living or not yet merged away.
     pub fn revisions(&self) -> Result<BTreeSet<RevisionId>> {
         Ok(self.values(self.fields.revision)?.into_iter().filter_map(|text| text.parse().ok()).collect())
-    }
-
-    /// Languages that chunks were analysed in.
-    pub fn languages(&self) -> Result<BTreeSet<Language>> {
-        Ok(self.values(self.fields.language)?.iter().map(|code| Language::parse(code)).collect())
     }
 
     /// The distinct values of a field, out of its dictionary.
@@ -211,8 +219,10 @@ fn write_batch(writer: &mut IndexWriter, reader: &IndexReader, fields: Fields, b
     for revision in &batch.removed {
         writer.delete_term(Term::from_field_text(fields.revision, &revision.to_string()));
     }
-    for chunk in &batch.added {
-        writer.add_document(document(fields, chunk))?;
+    for IndexedRevision { listing, chunks, .. } in &batch.added {
+        for chunk in chunks {
+            writer.add_document(document(fields, chunk, listing))?;
+        }
     }
     let mut commit = writer.prepare_commit()?;
     commit.set_payload(&payload(batch.sequence));
@@ -222,7 +232,7 @@ fn write_batch(writer: &mut IndexWriter, reader: &IndexReader, fields: Fields, b
 }
 
 /// Title and headings are part of what a chunk is about.
-fn document(fields: Fields, chunk: &IndexedChunk) -> TantivyDocument {
+fn document(fields: Fields, chunk: &IndexedChunk, listing: &Listing) -> TantivyDocument {
     let title = chunk.title.as_deref().unwrap_or_default();
     let text = format!("{title}\n{}\n{}", chunk.heading_path.join("\n"), chunk.text);
     let tokens = terms(&text, chunk.language);
@@ -233,6 +243,10 @@ fn document(fields: Fields, chunk: &IndexedChunk) -> TantivyDocument {
     document.add_text(fields.document, chunk.document.to_string());
     document.add_text(fields.revision, chunk.revision.to_string());
     document.add_text(fields.collection, chunk.collection.to_string());
+    for reader in &listing.readers {
+        document.add_text(fields.readers, reader);
+    }
+    document.add_text(fields.stamp, &listing.stamp);
     document.add_text(fields.language, chunk.language.as_str());
     document.add_u64(fields.chunk_high, high);
     document.add_u64(fields.chunk_low, low);

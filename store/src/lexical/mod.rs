@@ -2,6 +2,7 @@
 
 pub mod analysis;
 pub mod index;
+mod in_scope;
 mod query;
 mod words;
 

@@ -9,6 +9,7 @@ use tantivy::{Searcher, Term};
 use uuid::Uuid;
 
 use super::LexicalIndex;
+use super::in_scope::Statistics;
 use crate::Result;
 use crate::ids::ChunkId;
 use crate::search::Scope;
@@ -16,26 +17,36 @@ use crate::search::Scope;
 impl LexicalIndex {
     /// The best `limit` chunks in scope by BM25 (k1 = 1.2, b = 0.75), best first.
     pub fn search(&self, terms: &BTreeSet<String>, scope: &Scope, limit: usize) -> Result<Vec<(ChunkId, f32)>> {
-        self.run(terms, self.scope_filters(scope), limit)
+        self.run(terms, scope, self.scope_filters(scope), limit)
     }
 
-    /// The scores of given chunks; those without a matching term are left out.
-    pub fn scores(&self, terms: &BTreeSet<String>, chunks: &[ChunkId]) -> Result<Vec<(ChunkId, f32)>> {
+    /// The scores of given chunks, as a search in the scope would have them; those without a matching term are left
+    /// out.
+    pub fn scores(&self, terms: &BTreeSet<String>, scope: &Scope, chunks: &[ChunkId]) -> Result<Vec<(ChunkId, f32)>> {
         let ids: Vec<String> = chunks.iter().map(ToString::to_string).collect();
-        self.run(terms, vec![term_set(self.fields.chunk, &ids)], chunks.len())
+        self.run(terms, scope, vec![term_set(self.fields.chunk, &ids)], chunks.len())
     }
 
-    fn scope_filters(&self, scope: &Scope) -> Vec<Box<dyn Query>> {
+    pub(super) fn scope_filters(&self, scope: &Scope) -> Vec<Box<dyn Query>> {
         let collections: Vec<String> = scope.collections.iter().map(ToString::to_string).collect();
         let mut filters = vec![term_set(self.fields.collection, &collections)];
         if let Some(documents) = &scope.documents {
             let documents: Vec<String> = documents.iter().map(ToString::to_string).collect();
             filters.push(term_set(self.fields.document, &documents));
         }
+        if let Some(readers) = scope.readers() {
+            filters.push(term_set(self.fields.readers, &readers));
+        }
         filters
     }
 
-    fn run(&self, terms: &BTreeSet<String>, filters: Vec<Box<dyn Query>>, limit: usize) -> Result<Vec<(ChunkId, f32)>> {
+    fn run(
+        &self,
+        terms: &BTreeSet<String>,
+        scope: &Scope,
+        filters: Vec<Box<dyn Query>>,
+        limit: usize,
+    ) -> Result<Vec<(ChunkId, f32)>> {
         if terms.is_empty() || limit == 0 {
             return Ok(Vec::new());
         }
@@ -50,7 +61,15 @@ impl LexicalIndex {
         let mut clauses: Vec<(Occur, Box<dyn Query>)> = vec![(Occur::Must, Box::new(BooleanQuery::new(words)))];
         clauses.extend(filters.into_iter().map(|filter| (Occur::Must, filter)));
         let searcher = self.reader.searcher();
-        let found = searcher.search(&BooleanQuery::new(clauses), &TopDocs::with_limit(limit).order_by_score())?;
+        let query = BooleanQuery::new(clauses);
+        let best = TopDocs::with_limit(limit).order_by_score();
+        let found = match self.in_scope(&searcher, scope)? {
+            Some(in_scope) => {
+                let statistics = Statistics { in_scope: &in_scope, searcher: &searcher };
+                searcher.search_with_statistics_provider(&query, &best, &statistics)?
+            }
+            None => searcher.search(&query, &best)?,
+        };
         found.into_iter().map(|(score, address)| Ok((chunk_at(&searcher, address)?, score))).collect()
     }
 }

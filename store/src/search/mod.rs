@@ -7,6 +7,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::time::Instant;
 
 use crate::Result;
+use crate::access::{COLLECTION_READERS, Grant};
 use crate::ids::{ChunkId, CollectionId, DocumentId, RevisionId};
 use crate::language::{Language, detect_query};
 use crate::lexical::analysis::{matches, query_terms};
@@ -19,12 +20,26 @@ use fuse::Candidate;
 const CANDIDATES: usize = 100;
 
 /// What a caller may read: a filter in both indexes, and the last check in SQL. An empty scope finds
-/// nothing.
-#[derive(Debug, Clone, Default)]
+/// nothing. Made by [`Store::scope`], for whoever asks.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Scope {
     pub collections: Vec<CollectionId>,
     /// Only these documents, if given.
     pub documents: Option<Vec<DocumentId>>,
+    pub(crate) grant: Grant,
+}
+
+impl Scope {
+    /// What of `readers` in the indexes lets the caller see a document; none if everything does.
+    pub(crate) fn readers(&self) -> Option<Vec<String>> {
+        match &self.grant {
+            Grant::Everything => None,
+            Grant::Readers(readers) => {
+                let everybody = std::iter::once(COLLECTION_READERS.to_owned());
+                Some(everybody.chain(readers.iter().cloned()).collect())
+            }
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,10 +103,10 @@ impl Store {
         if let Some(vector) = &request.query_embedding {
             self.check_vector(vector)?;
         }
-        let in_scope = self.database.languages(&request.scope.collections).await?;
+        let in_scope = self.database.languages(&request.scope.grant, &request.scope.collections).await?;
         let query_language = detect_query(&request.query, &in_scope);
         // A document in one language may hold chunks in another.
-        let analysed: Vec<Language> = self.indexes.pair().await.lexical.languages()?.into_iter().collect();
+        let analysed: Vec<Language> = self.languages_of_chunks(&request.scope).await?;
         let terms = query_terms(&request.query, query_language, &analysed);
         let hits = if request.scope.collections.is_empty() || request.top_k == 0 {
             Vec::new()
@@ -99,6 +114,12 @@ impl Store {
             self.find(request, &terms, query_language).await?
         };
         Ok(SearchResponse { hits, took_ms: started.elapsed().as_millis() as u64, query_language })
+    }
+
+    async fn languages_of_chunks(&self, scope: &Scope) -> Result<Vec<Language>> {
+        let (pair, scope) = (self.indexes.pair().await, scope.clone());
+        let languages = tokio::task::spawn_blocking(move || pair.lexical.languages(&scope)).await;
+        Ok(languages.unwrap_or(Err(crate::StoreError::Stopped))?.into_iter().collect())
     }
 
     async fn find(&self, request: &SearchRequest, terms: &BTreeSet<String>, language: Language) -> Result<Vec<Hit>> {
@@ -110,7 +131,7 @@ impl Store {
         let proposed: Vec<ChunkId> = proposed.into_iter().collect();
 
         // The last check: what is not current or not in scope ends here, and its score with it.
-        let mut visible = self.database.visible_chunks(&proposed, &request.scope.collections).await?;
+        let mut visible = self.database.visible_chunks(&proposed, &request.scope.collections, &request.scope.grant).await?;
         if let Some(documents) = &request.scope.documents {
             visible.retain(|chunk| documents.contains(&chunk.indexed.document));
         }
@@ -176,8 +197,8 @@ impl Store {
         let missing: Vec<ChunkId> =
             visible.iter().map(|chunk| chunk.indexed.id).filter(|chunk| !scores.contains_key(chunk)).collect();
         if request.mode == Mode::Hybrid && !missing.is_empty() {
-            let (pair, terms) = (self.indexes.pair().await, terms.clone());
-            let completed = tokio::task::spawn_blocking(move || pair.lexical.scores(&terms, &missing)).await;
+            let (pair, terms, scope) = (self.indexes.pair().await, terms.clone(), request.scope.clone());
+            let completed = tokio::task::spawn_blocking(move || pair.lexical.scores(&terms, &scope, &missing)).await;
             scores.extend(completed.unwrap_or(Err(crate::StoreError::Stopped))?);
         }
         Ok(scores)

@@ -1,8 +1,8 @@
 //! The table `changes`: what the indexes follow.
 
-use sqlx::{Any, Row as _, Transaction};
+use sqlx::Row as _;
 
-use super::{Database, id};
+use super::{Database, Transaction, id};
 use crate::Result;
 use crate::ids::RevisionId;
 
@@ -23,7 +23,7 @@ impl Database {
     /// Adds a change and gives its place in the sequence.
     pub async fn insert_change(
         &self,
-        transaction: &mut Transaction<'static, Any>,
+        transaction: &mut Transaction,
         kind: ChangeKind,
         revision: RevisionId,
     ) -> Result<i64> {

@@ -1,8 +1,8 @@
 //! The table `checkpoints`: finished parts of unfinished jobs.
 
-use sqlx::{Any, Row as _, Transaction};
+use sqlx::Row as _;
 
-use super::Database;
+use super::{Database, Transaction};
 use crate::Result;
 use crate::error::StoreError;
 use crate::job::Job;
@@ -50,7 +50,7 @@ impl Database {
         rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
     }
 
-    pub(super) async fn drop_checkpoints(&self, transaction: &mut Transaction<'static, Any>, job: i64) -> Result<()> {
+    pub(super) async fn drop_checkpoints(&self, transaction: &mut Transaction, job: i64) -> Result<()> {
         sqlx::query("delete from checkpoints where job_id = $1").bind(job).execute(&mut **transaction).await?;
         Ok(())
     }

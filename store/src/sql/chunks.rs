@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 
 use sqlx::any::AnyRow;
-use sqlx::{Any, AssertSqlSafe, Row as _, Transaction};
+use sqlx::{AssertSqlSafe, Row as _};
 
-use super::{Database, count, id};
+use super::access::{bind, may_read};
+use super::{Database, Transaction, count, id};
 use crate::Result;
+use crate::access::{Grant, Listing};
 use crate::error::StoreError;
 use crate::ids::{ChunkId, CollectionId, DocumentId, RevisionId};
 use crate::language::Language;
@@ -31,6 +33,24 @@ pub struct IndexedChunk {
     pub embedding: Vec<f32>,
 }
 
+/// The chunks of a revision, and whom they are for.
+#[derive(Debug, Clone)]
+pub struct IndexedRevision {
+    pub revision: RevisionId,
+    pub listing: Listing,
+    pub chunks: Vec<IndexedChunk>,
+}
+
+/// What the indexes should have of a revision.
+#[derive(Debug, Clone)]
+pub struct StoredRevision {
+    pub revision: RevisionId,
+    pub document: DocumentId,
+    pub is_current: bool,
+    pub stamp: String,
+    pub chunks: u64,
+}
+
 /// A chunk as a search result needs it; only those that may be shown.
 #[derive(Debug, Clone)]
 pub struct VisibleChunk {
@@ -45,7 +65,7 @@ pub struct VisibleChunk {
 impl Database {
     pub async fn insert_chunks(
         &self,
-        transaction: &mut Transaction<'static, Any>,
+        transaction: &mut Transaction,
         document: DocumentId,
         revision: RevisionId,
         chunks: &[NewChunk],
@@ -87,8 +107,8 @@ impl Database {
         Ok(())
     }
 
-    /// The chunks of a revision, for the indexes; none if it has gone.
-    pub async fn indexed_chunks(&self, revision: RevisionId) -> Result<Vec<IndexedChunk>> {
+    /// A revision, for the indexes; without chunks if it has gone.
+    pub async fn indexed_revision(&self, revision: RevisionId) -> Result<IndexedRevision> {
         let rows = sqlx::query(
             "select k.id, k.revision_id, k.document_id, r.collection_id, r.title, k.heading_path, k.text, k.language, k.embedding \
              from chunks k join revisions r on r.id = k.revision_id where k.revision_id = $1 order by k.ordinal",
@@ -96,11 +116,22 @@ impl Database {
         .bind(revision.to_string())
         .fetch_all(&self.pool)
         .await?;
-        rows.iter().map(read_indexed).collect()
+        let chunks = rows.iter().map(read_indexed).collect::<Result<Vec<_>>>()?;
+        let own = match chunks.first() {
+            Some(chunk) => self.own_list(chunk.document).await?,
+            None => None,
+        };
+        Ok(IndexedRevision { revision, listing: Listing::of(revision, own), chunks })
     }
 
-    /// Those of the chunks that belong to the current revision of a document in the collections.
-    pub async fn visible_chunks(&self, chunks: &[ChunkId], collections: &[CollectionId]) -> Result<Vec<VisibleChunk>> {
+    /// Those of the chunks that belong to the current revision of a document in the collections, and that the grant
+    /// opens.
+    pub async fn visible_chunks(
+        &self,
+        chunks: &[ChunkId],
+        collections: &[CollectionId],
+        grant: &Grant,
+    ) -> Result<Vec<VisibleChunk>> {
         let mut found = Vec::with_capacity(chunks.len());
         for part in chunks.chunks(ROWS_PER_STATEMENT) {
             let places: Vec<String> = (1..=part.len()).map(|place| format!("${place}")).collect();
@@ -109,14 +140,15 @@ impl Database {
                  k.embedding, d.file_name, r.media_type, k.page, k.char_start, k.char_end \
                  from chunks k join revisions r on r.id = k.revision_id \
                  join documents d on d.id = k.document_id and d.current_revision = k.revision_id \
-                 where k.id in ({})",
-                places.join(", ")
+                 where k.id in ({}) and {}",
+                places.join(", "),
+                may_read(grant, part.len() + 1)
             );
             let mut query = sqlx::query(AssertSqlSafe(statement));
             for chunk in part {
                 query = query.bind(chunk.to_string());
             }
-            for row in &query.fetch_all(&self.pool).await? {
+            for row in &bind(query, grant).fetch_all(&self.pool).await? {
                 let indexed = read_indexed(row)?;
                 if !collections.contains(&indexed.collection) {
                     continue;
@@ -136,37 +168,35 @@ impl Database {
         Ok(found)
     }
 
-    /// Chunks of each current revision.
-    pub async fn chunk_counts(&self) -> Result<Vec<(RevisionId, DocumentId, u64)>> {
+    /// Every revision that has chunks, current or not, as the indexes should have it.
+    pub async fn stored_revisions(&self) -> Result<Vec<StoredRevision>> {
+        let lists = self.own_lists().await?;
         let rows = sqlx::query(
-            "select d.current_revision as id, d.id as document_id, \
-             (select count(*) from chunks k where k.revision_id = d.current_revision) as chunks \
-             from documents d where d.current_revision is not null order by d.id",
+            "select k.revision_id, k.document_id, count(*) as chunks, d.current_revision, d.narrowed from chunks k \
+             left join documents d on d.id = k.document_id \
+             group by k.revision_id, k.document_id, d.current_revision, d.narrowed order by k.document_id",
         )
         .fetch_all(&self.pool)
         .await?;
-        rows.iter()
-            .map(|row| {
-                let chunks: i64 = row.try_get("chunks")?;
-                Ok((id(row, "id")?, id(row, "document_id")?, chunks as u64))
-            })
-            .collect()
+        let mut stored = Vec::with_capacity(rows.len());
+        for row in &rows {
+            let (revision, document): (RevisionId, DocumentId) = (id(row, "revision_id")?, id(row, "document_id")?);
+            let current: Option<String> = row.try_get("current_revision")?;
+            let narrowed: Option<i64> = row.try_get("narrowed")?;
+            let own = (narrowed == Some(1)).then(|| lists.get(&document).cloned().unwrap_or_default());
+            let chunks: i64 = row.try_get("chunks")?;
+            stored.push(StoredRevision {
+                revision,
+                document,
+                is_current: current.is_some_and(|current| current == revision.to_string()),
+                stamp: Listing::of(revision, own).stamp,
+                chunks: chunks as u64,
+            });
+        }
+        Ok(stored)
     }
 
-    /// Chunks of every revision that has any, current or not.
-    pub async fn chunks_by_revision(&self) -> Result<BTreeMap<RevisionId, u64>> {
-        let rows = sqlx::query("select revision_id, count(*) as chunks from chunks group by revision_id")
-            .fetch_all(&self.pool)
-            .await?;
-        rows.iter()
-            .map(|row| {
-                let chunks: i64 = row.try_get("chunks")?;
-                Ok((id(row, "revision_id")?, chunks as u64))
-            })
-            .collect()
-    }
-
-    pub async fn chunks_of(&self, transaction: &mut Transaction<'static, Any>, document: DocumentId) -> Result<u64> {
+    pub async fn chunks_of(&self, transaction: &mut Transaction, document: DocumentId) -> Result<u64> {
         let row = sqlx::query("select count(*) from chunks where document_id = $1")
             .bind(document.to_string())
             .fetch_one(&mut **transaction)

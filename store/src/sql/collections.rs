@@ -1,9 +1,11 @@
 //! The table `collections`.
 
-use sqlx::Row as _;
+use sqlx::{AssertSqlSafe, Row as _};
 
+use super::access::{bind, may_enter, may_read};
 use super::{Database, id, now_ms};
 use crate::Result;
+use crate::access::Grant;
 use crate::error::StoreError;
 use crate::ids::CollectionId;
 use crate::store::Collection;
@@ -22,14 +24,16 @@ impl Database {
         Ok(inserted.rows_affected() == 1)
     }
 
-    pub async fn collections(&self) -> Result<Vec<Collection>> {
-        let rows = sqlx::query(
+    /// Those that the grant opens, with the number of the documents in them that it opens.
+    pub async fn collections(&self, grant: &Grant) -> Result<Vec<Collection>> {
+        let statement = format!(
             "select c.id, c.name, c.created_at, \
-             (select count(*) from documents d where d.collection_id = c.id) as documents \
-             from collections c order by c.name",
-        )
-        .fetch_all(&self.pool)
-        .await?;
+             (select count(*) from documents d where d.collection_id = c.id and {}) as documents \
+             from collections c where {} order by c.name",
+            may_read(grant, 1),
+            may_enter(grant, 1)
+        );
+        let rows = bind(sqlx::query(AssertSqlSafe(statement)), grant).fetch_all(&self.pool).await?;
         rows.iter()
             .map(|row| {
                 let documents: i64 = row.try_get("documents")?;
@@ -41,6 +45,14 @@ impl Database {
                 })
             })
             .collect()
+    }
+
+    /// Ids and names of the collections that the grant opens, by name.
+    pub async fn open_collections(&self, grant: &Grant) -> Result<Vec<(CollectionId, String)>> {
+        let statement =
+            format!("select c.id, c.name from collections c where {} order by c.name", may_enter(grant, 1));
+        let rows = bind(sqlx::query(AssertSqlSafe(statement)), grant).fetch_all(&self.pool).await?;
+        rows.iter().map(|row| Ok((id(row, "id")?, row.try_get("name")?))).collect()
     }
 
     pub async fn collection_id(&self, name: &str) -> Result<CollectionId> {

@@ -1,10 +1,12 @@
 //! The table `documents`.
 
 use sqlx::any::AnyRow;
-use sqlx::{Any, AssertSqlSafe, Row as _, Transaction};
+use sqlx::{AssertSqlSafe, Row as _};
 
-use super::{Database, id, now_ms};
+use super::access::{bind, may_read};
+use super::{Database, Transaction, id, now_ms};
 use crate::Result;
+use crate::access::Grant;
 use crate::document::{Bibliography, Counts, Document, DocumentFilter, NewDocument, Page, Stage, Status};
 use crate::error::StoreError;
 use crate::ids::{CollectionId, DocumentId, RevisionId};
@@ -32,15 +34,19 @@ impl Known {
 }
 
 impl Database {
-    pub async fn document(&self, document: DocumentId) -> Result<Document> {
-        let statement =
-            format!("select {COLUMNS} from documents d join collections c on c.id = d.collection_id where d.id = $1");
-        let row = sqlx::query(AssertSqlSafe(statement)).bind(document.to_string()).fetch_optional(&self.pool).await?;
+    /// A document that the grant does not open is not there.
+    pub async fn document(&self, grant: &Grant, document: DocumentId) -> Result<Document> {
+        let statement = format!(
+            "select {COLUMNS} from documents d join collections c on c.id = d.collection_id where d.id = $1 and {}",
+            may_read(grant, 2)
+        );
+        let query = sqlx::query(AssertSqlSafe(statement)).bind(document.to_string());
+        let row = bind(query, grant).fetch_optional(&self.pool).await?;
         read(&row.ok_or_else(|| StoreError::NoSuchDocument(document.to_string()))?)
     }
 
     /// Newest first; the cursor is the place of the last item.
-    pub async fn documents(&self, filter: &DocumentFilter) -> Result<Page<Document>> {
+    pub async fn documents(&self, grant: &Grant, filter: &DocumentFilter) -> Result<Page<Document>> {
         let (cursor_at, cursor_id) = match &filter.cursor {
             Some(cursor) => parse_cursor(cursor)?,
             None => (i64::MAX, String::new()),
@@ -51,34 +57,34 @@ impl Database {
              where ($1 = '' or c.name = $1) and ($2 = '' or d.status = $2) \
              and ($3 = '' or lower(coalesce(d.title, '') || ' ' || d.file_name) like $3) \
              and (d.created_at < $4 or (d.created_at = $4 and d.id < $5)) \
-             order by d.created_at desc, d.id desc limit $6"
+             and {} order by d.created_at desc, d.id desc limit $6",
+            may_read(grant, 7)
         );
         let contains = filter.contains.as_deref().map(|text| format!("%{}%", text.to_lowercase().replace('%', " ")));
-        let rows = sqlx::query(AssertSqlSafe(statement))
+        let query = sqlx::query(AssertSqlSafe(statement))
             .bind(filter.collection.clone().unwrap_or_default())
             .bind(filter.status.map_or("", Status::as_str))
             .bind(contains.unwrap_or_default())
             .bind(cursor_at)
             .bind(cursor_id)
-            .bind(i64::from(limit) + 1)
-            .fetch_all(&self.pool)
-            .await?;
+            .bind(i64::from(limit) + 1);
+        let rows = bind(query, grant).fetch_all(&self.pool).await?;
         let items = rows.iter().map(read).collect::<Result<Vec<_>>>()?;
         Ok(Page::of(items, limit, |last| format!("{}.{}", last.created_at_ms, last.id)))
     }
 
-    pub async fn counts(&self) -> Result<Counts> {
-        let rows = sqlx::query(
-            "select status, count(*), cast(coalesce(sum(chunk_count), 0) as bigint) from documents group by status",
-        )
-        .fetch_all(&self.pool)
-        .await?;
-        counts(&rows)
+    pub async fn counts(&self, grant: &Grant) -> Result<Counts> {
+        let statement = format!(
+            "select d.status, count(*), cast(coalesce(sum(d.chunk_count), 0) as bigint) from documents d \
+             where {} group by d.status",
+            may_read(grant, 1)
+        );
+        counts(&bind(sqlx::query(AssertSqlSafe(statement)), grant).fetch_all(&self.pool).await?)
     }
 
     pub async fn known(
         &self,
-        transaction: &mut Transaction<'static, Any>,
+        transaction: &mut Transaction,
         document: DocumentId,
     ) -> Result<Option<Known>> {
         let row = sqlx::query("select id, sha256, status, current_revision from documents where id = $1")
@@ -89,7 +95,7 @@ impl Database {
     }
 
     /// What is known of a document that must be there.
-    pub async fn existing(&self, transaction: &mut Transaction<'static, Any>, document: DocumentId) -> Result<Known> {
+    pub async fn existing(&self, transaction: &mut Transaction, document: DocumentId) -> Result<Known> {
         let known = self.known(transaction, document).await?;
         known.ok_or_else(|| StoreError::NoSuchDocument(document.to_string()))
     }
@@ -97,7 +103,7 @@ impl Database {
     /// Another document of the collection with the same bytes that did not fail.
     pub async fn twin(
         &self,
-        transaction: &mut Transaction<'static, Any>,
+        transaction: &mut Transaction,
         collection: CollectionId,
         sha256: &str,
     ) -> Result<Option<Known>> {
@@ -115,14 +121,16 @@ impl Database {
     /// Puts the document into the queue, and gives the generation that the new bytes are.
     pub async fn upsert_document(
         &self,
-        transaction: &mut Transaction<'static, Any>,
+        transaction: &mut Transaction,
         document: DocumentId,
         collection: CollectionId,
         new: &NewDocument,
     ) -> Result<i64> {
         let row = sqlx::query(
-            "insert into documents (id, collection_id, source_uri, source_id, file_name, bytes, sha256, generation, status, stage, created_at, updated_at) \
-             values ($1, $2, $3, $4, $5, $6, $7, 1, 'queued', 'queued', $8, $8) \
+            // A document that comes back is narrowed as it was before it went.
+            "insert into documents (id, collection_id, source_uri, source_id, file_name, bytes, sha256, generation, status, stage, created_at, updated_at, narrowed) \
+             values ($1, $2, $3, $4, $5, $6, $7, 1, 'queued', 'queued', $8, $8, \
+             case when exists (select 1 from access_entries where subject_id = $1) then 1 else 0 end) \
              on conflict (id) do update set source_id = excluded.source_id, file_name = excluded.file_name, bytes = excluded.bytes, \
              sha256 = excluded.sha256, generation = documents.generation + 1, status = 'queued', stage = 'queued', \
              progress_done = null, progress_total = null, error_code = null, error_message = null, \
@@ -164,7 +172,7 @@ impl Database {
     /// Back to the queue, to be taken up again; `stage` says whether it waits or is held back.
     pub async fn requeue_document(
         &self,
-        transaction: &mut Transaction<'static, Any>,
+        transaction: &mut Transaction,
         document: DocumentId,
         stage: &str,
     ) -> Result<()> {
@@ -183,7 +191,7 @@ impl Database {
     /// Puts the job of a document that failed back into the queue, with what was kept of it; none if there is none.
     pub async fn try_job_again(
         &self,
-        transaction: &mut Transaction<'static, Any>,
+        transaction: &mut Transaction,
         document: DocumentId,
     ) -> Result<Option<i64>> {
         if !self.move_job(transaction, document, &[JobState::Failed], JobState::Queued).await? {
@@ -200,7 +208,7 @@ impl Database {
     /// What a document would be added with, and its generation.
     pub async fn as_new(
         &self,
-        transaction: &mut Transaction<'static, Any>,
+        transaction: &mut Transaction,
         document: DocumentId,
     ) -> Result<(i64, NewDocument)> {
         let row = sqlx::query(
@@ -226,7 +234,7 @@ impl Database {
     /// The work was called off: back to the revision that is searchable, whose bytes are `sha256`, if there is one.
     pub async fn cancel_document(
         &self,
-        transaction: &mut Transaction<'static, Any>,
+        transaction: &mut Transaction,
         document: DocumentId,
         sha256: Option<&str>,
     ) -> Result<()> {
@@ -245,7 +253,7 @@ impl Database {
 
     pub async fn fail_document(
         &self,
-        transaction: &mut Transaction<'static, Any>,
+        transaction: &mut Transaction,
         document: DocumentId,
         error: &ErrorRecord,
     ) -> Result<()> {
@@ -265,7 +273,7 @@ impl Database {
 
     pub async fn delete_document(
         &self,
-        transaction: &mut Transaction<'static, Any>,
+        transaction: &mut Transaction,
         document: DocumentId,
     ) -> Result<()> {
         sqlx::query("delete from documents where id = $1")
@@ -276,7 +284,7 @@ impl Database {
     }
 
     /// Whether a document names these bytes as its newest.
-    pub async fn document_needs(&self, transaction: &mut Transaction<'static, Any>, sha256: &str) -> Result<bool> {
+    pub async fn document_needs(&self, transaction: &mut Transaction, sha256: &str) -> Result<bool> {
         let row = sqlx::query("select 1 from documents where sha256 = $1 limit 1")
             .bind(sha256)
             .fetch_optional(&mut **transaction)
@@ -284,11 +292,25 @@ impl Database {
         Ok(row.is_some())
     }
 
-    /// The languages of the documents in some collections.
-    pub async fn languages(&self, collections: &[CollectionId]) -> Result<Vec<Language>> {
-        let rows = sqlx::query("select distinct collection_id, language from documents where language is not null")
-            .fetch_all(&self.pool)
-            .await?;
+    /// The languages of the documents in some collections that the grant opens.
+    pub async fn languages(&self, grant: &Grant, collections: &[CollectionId]) -> Result<Vec<Language>> {
+        // What is not narrowed is read off the index alone.
+        let narrowed = match grant {
+            Grant::Everything => "",
+            Grant::Readers(_) => "d.narrowed = 0 and",
+        };
+        let statement = format!(
+            "select distinct d.collection_id, d.language from documents d where {narrowed} d.language is not null"
+        );
+        let mut rows = sqlx::query(AssertSqlSafe(statement)).fetch_all(&self.pool).await?;
+        if matches!(grant, Grant::Readers(_)) {
+            let statement = format!(
+                "select distinct d.collection_id, d.language from documents d \
+                 where d.narrowed = 1 and d.language is not null and {}",
+                may_read(grant, 1)
+            );
+            rows.extend(bind(sqlx::query(AssertSqlSafe(statement)), grant).fetch_all(&self.pool).await?);
+        }
         let mut languages = Vec::new();
         for row in &rows {
             let collection: CollectionId = id(row, "collection_id")?;

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use sqlx::any::AnyRow;
-use sqlx::{Any, AssertSqlSafe, Row as _, Transaction};
+use sqlx::{AssertSqlSafe, Row as _};
 
-use super::{Database, id, now_ms};
+use super::{Database, Transaction, id, now_ms};
 use crate::Result;
 use crate::document::NewDocument;
 use crate::error::StoreError;
@@ -25,7 +25,7 @@ pub struct Claimable {
 impl Database {
     pub async fn insert_job(
         &self,
-        transaction: &mut Transaction<'static, Any>,
+        transaction: &mut Transaction,
         document: DocumentId,
         generation: i64,
         new: &NewDocument,
@@ -51,7 +51,7 @@ impl Database {
     }
 
     /// Nobody wants the result of a document's jobs any more. Who works on one notices at its next step.
-    pub async fn delete_jobs(&self, transaction: &mut Transaction<'static, Any>, document: DocumentId) -> Result<()> {
+    pub async fn delete_jobs(&self, transaction: &mut Transaction, document: DocumentId) -> Result<()> {
         sqlx::query("delete from jobs where document_id = $1")
             .bind(document.to_string())
             .execute(&mut **transaction)
@@ -112,7 +112,7 @@ impl Database {
     }
 
     /// Makes sure, inside the transaction, that the job is still this worker's.
-    pub async fn hold_job(&self, transaction: &mut Transaction<'static, Any>, job: &Job) -> Result<()> {
+    pub async fn hold_job(&self, transaction: &mut Transaction, job: &Job) -> Result<()> {
         let held = sqlx::query("update jobs set worker = worker where id = $1 and state = 'running' and worker = $2")
             .bind(job.id)
             .bind(&job.worker)
@@ -123,7 +123,7 @@ impl Database {
 
     /// Ends a job that is still this worker's, and fails with `JobLost` otherwise. What was kept of a job that failed
     /// stays, for the next try.
-    pub async fn end_job(&self, transaction: &mut Transaction<'static, Any>, job: &Job, state: JobState) -> Result<()> {
+    pub async fn end_job(&self, transaction: &mut Transaction, job: &Job, state: JobState) -> Result<()> {
         let updated = sqlx::query(
             "update jobs set state = $1, worker = null, lease_until = null, finished_at = $2 \
              where id = $3 and state = 'running' and worker = $4",
@@ -146,7 +146,7 @@ impl Database {
     /// Puts a job that is still this worker's back into the queue, not to be taken before `after` has passed.
     pub async fn requeue_job(
         &self,
-        transaction: &mut Transaction<'static, Any>,
+        transaction: &mut Transaction,
         job: &Job,
         failures: u32,
         after: Duration,
@@ -167,7 +167,7 @@ impl Database {
     /// Moves a document's job from one of some states to another, whoever works on it; whether there was one.
     pub async fn move_job(
         &self,
-        transaction: &mut Transaction<'static, Any>,
+        transaction: &mut Transaction,
         document: DocumentId,
         from: &[JobState],
         to: JobState,
@@ -196,7 +196,7 @@ impl Database {
     }
 
     /// Whether a job that is not finished needs these bytes.
-    pub async fn job_needs(&self, transaction: &mut Transaction<'static, Any>, sha256: &str) -> Result<bool> {
+    pub async fn job_needs(&self, transaction: &mut Transaction, sha256: &str) -> Result<bool> {
         let row =
             sqlx::query("select 1 from jobs where sha256 = $1 and state in ('queued', 'running', 'paused') limit 1")
                 .bind(sha256)

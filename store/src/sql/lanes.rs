@@ -2,9 +2,9 @@
 //! Cheng 1996). A job's turn is that of its lane's newest job, or that of the job claimed last if this is later, and
 //! its own cost: whoever adds ten thousand files gets one lane's share, not the first ten thousand turns.
 
-use sqlx::{Any, Row as _, Transaction};
+use sqlx::Row as _;
 
-use super::Database;
+use super::{Database, Transaction};
 use crate::Result;
 
 /// A file of more bytes takes turns in a lane of its own: the small files of a source don't wait for its large ones.
@@ -28,7 +28,7 @@ impl Database {
     /// The turn of a job that is put into the queue now.
     pub(super) async fn take_turn(
         &self,
-        transaction: &mut Transaction<'static, Any>,
+        transaction: &mut Transaction,
         source: Option<&str>,
         bytes: u64,
     ) -> Result<i64> {
@@ -46,7 +46,7 @@ impl Database {
     }
 
     /// From now on no lane's next turn is before this one.
-    pub(super) async fn pass_turn(&self, transaction: &mut Transaction<'static, Any>, turn: i64) -> Result<()> {
+    pub(super) async fn pass_turn(&self, transaction: &mut Transaction, turn: i64) -> Result<()> {
         sqlx::query(
             "insert into lanes (lane, turn) values ($1, $2) on conflict (lane) do update set turn = excluded.turn \
              where lanes.turn < excluded.turn",

@@ -1,6 +1,7 @@
 //! Every SQL statement of the product, one file per table. The statements are the same on `SQLite` and
 //! Postgres; where a database must do something of its own, a function here says which.
 
+pub mod access;
 pub mod answers;
 pub mod changes;
 pub mod checkpoints;
@@ -14,18 +15,22 @@ pub mod revisions;
 pub mod source_items;
 pub mod sources;
 pub mod syncs;
+pub mod users;
 
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use sqlx::any::{AnyPoolOptions, AnyRow, install_default_drivers};
-use sqlx::{Any, AnyPool, Executor as _, Row as _, Transaction};
+use sqlx::{Any, AnyPool, Executor as _, Row as _};
 
 use crate::Result;
 use crate::error::StoreError;
 
 static SQLITE: sqlx::migrate::Migrator = sqlx::migrate!("./migrations/sqlite");
 static POSTGRES: sqlx::migrate::Migrator = sqlx::migrate!("./migrations/postgres");
+
+/// A transaction that is under way.
+pub type Transaction = sqlx::Transaction<'static, Any>;
 
 /// The truth. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -83,7 +88,7 @@ impl Database {
     }
 
     /// A transaction that will write. `SQLite` takes its write lock now: taken later, it could fail.
-    pub async fn begin(&self) -> Result<Transaction<'static, Any>> {
+    pub async fn begin(&self) -> Result<Transaction> {
         Ok(match self.kind {
             Kind::Sqlite => self.pool.begin_with("begin immediate").await?,
             Kind::Postgres => self.pool.begin().await?,
@@ -100,7 +105,7 @@ impl Database {
 
     /// Lets only one transaction at a time add to `changes`, until it ends: the order of the sequence is
     /// then the order in which changes become visible, and a follower can't miss one.
-    async fn order_changes(&self, transaction: &mut Transaction<'static, Any>) -> Result<()> {
+    pub(crate) async fn order_changes(&self, transaction: &mut Transaction) -> Result<()> {
         if self.kind == Kind::Postgres {
             sqlx::query("select pg_advisory_xact_lock(7305809)").execute(&mut **transaction).await?;
         }

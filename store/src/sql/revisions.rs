@@ -1,8 +1,8 @@
 //! The table `revisions`, and which of them is current.
 
-use sqlx::{Any, Row as _, Transaction};
+use sqlx::Row as _;
 
-use super::{Database, id, now_ms};
+use super::{Database, Transaction, id, now_ms};
 use crate::Result;
 use crate::ids::{DocumentId, RevisionId};
 use crate::job::Job;
@@ -12,7 +12,7 @@ use crate::revise::{NewRevision, Revision};
 impl Database {
     pub async fn insert_revision(
         &self,
-        transaction: &mut Transaction<'static, Any>,
+        transaction: &mut Transaction,
         revision: RevisionId,
         job: &Job,
         new: &NewRevision,
@@ -36,7 +36,7 @@ impl Database {
 
     pub async fn delete_revision(
         &self,
-        transaction: &mut Transaction<'static, Any>,
+        transaction: &mut Transaction,
         revision: RevisionId,
     ) -> Result<u64> {
         let chunks = sqlx::query("delete from chunks where revision_id = $1")
@@ -52,7 +52,7 @@ impl Database {
 
     pub async fn revisions_of(
         &self,
-        transaction: &mut Transaction<'static, Any>,
+        transaction: &mut Transaction,
         document: DocumentId,
     ) -> Result<Vec<(RevisionId, String)>> {
         let rows = sqlx::query("select id, sha256 from revisions where document_id = $1")
@@ -65,7 +65,7 @@ impl Database {
     /// Makes the revision the one that searches find, and the document ready.
     pub async fn make_current(
         &self,
-        transaction: &mut Transaction<'static, Any>,
+        transaction: &mut Transaction,
         revision: RevisionId,
         job: &Job,
         new: &NewRevision,
@@ -121,7 +121,7 @@ impl Database {
     }
 
     /// Whether a revision that is kept was made of these bytes.
-    pub async fn revision_needs(&self, transaction: &mut Transaction<'static, Any>, sha256: &str) -> Result<bool> {
+    pub async fn revision_needs(&self, transaction: &mut Transaction, sha256: &str) -> Result<bool> {
         let row = sqlx::query("select 1 from revisions where sha256 = $1 limit 1")
             .bind(sha256)
             .fetch_optional(&mut **transaction)

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use sqlx::any::AnyRow;
-use sqlx::{Any, AssertSqlSafe, Row as _, Transaction};
+use sqlx::{Any, AssertSqlSafe, Row as _};
 
-use super::{Database, id, now_ms};
+use super::{Database, Transaction, id, now_ms};
 use crate::Result;
 use crate::document::Page;
 use crate::error::StoreError;

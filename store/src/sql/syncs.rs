@@ -1,7 +1,7 @@
 //! The table `syncs`: one comparison of a source with what is known of it, and its report.
 
 use sqlx::any::AnyRow;
-use sqlx::{Any, Row as _, Transaction};
+use sqlx::Row as _;
 
 use super::now_ms;
 use crate::Result;
@@ -16,7 +16,7 @@ const KEPT: i64 = 100;
 impl Sources {
     pub(super) async fn begin_sync(
         &self,
-        transaction: &mut Transaction<'static, Any>,
+        transaction: &mut Transaction,
         source: SourceId,
         extent: Extent,
     ) -> Result<i64> {
@@ -49,7 +49,7 @@ impl Sources {
 
     pub(super) async fn end_sync(
         &self,
-        transaction: &mut Transaction<'static, Any>,
+        transaction: &mut Transaction,
         sync: i64,
         ended: &Ended,
     ) -> Result<()> {

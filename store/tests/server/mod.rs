@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use terroir_store::{Mode, NewDocument, SearchRequest, Store, StoreError, StoreOptions};
+use terroir_store::{Mode, NewDocument, Principal, SearchRequest, Store, StoreError, StoreOptions};
 
 use super::qdrant::{self, StandIn};
 use super::{Expected, Random, Setting, check, claim, enqueue, finds, open, postgres, random_steps, revision, unit};
@@ -21,7 +21,7 @@ async fn add(store: &Store, source: &str, word: &str, chunks: u32) {
 }
 
 async fn try_find(store: &Store, word: &str, mode: Mode) -> Result<usize, StoreError> {
-    let scope = store.scope(None).await?;
+    let scope = store.scope(&Principal::Operator, None).await?;
     let request = SearchRequest { query: word.into(), query_embedding: Some(unit(1)), scope, mode, top_k: 50 };
     let response = store.search(&request).await?;
     Ok(response.hits.iter().filter(|hit| hit.text.contains(word)).count())
@@ -214,7 +214,7 @@ async fn a_collection_is_found_however_many_nearer_points_others_have() {
     store.enqueue(&new).await.unwrap();
     let job = claim(&store).await.unwrap();
     store.write_revision(&job, &revision("hidden", 2)).await.unwrap();
-    let scope = store.scope(Some("secret")).await.unwrap();
+    let scope = store.scope(&Principal::Operator, Some("secret")).await.unwrap();
     let request =
         SearchRequest { query: "x".into(), query_embedding: Some(unit(1)), scope, mode: Mode::Dense, top_k: 50 };
     let hits = store.search(&request).await.unwrap().hits;
@@ -259,7 +259,7 @@ async fn two_processes_write_to_one_collection() {
         let source = format!("source-{}", random.next(4));
         if random.next(4) == 0 {
             if expected.remove(&source).is_some() {
-                let document = store.document_by_source("default", &source).await.unwrap();
+                let document = store.document_by_source(&Principal::Operator, "default", &source).await.unwrap();
                 store.remove_document(document.id).await.unwrap();
             }
         } else {

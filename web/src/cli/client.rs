@@ -6,8 +6,10 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 
+use crate::access;
 use crate::config::Settings;
 use crate::local::{LocalService, running_service};
 use crate::local_key::{self, LocalKey};
@@ -20,6 +22,8 @@ pub struct Client {
     base: RefCell<String>,
     data_dir: PathBuf,
     authorization: Option<String>,
+    /// The user in whose name it asks.
+    in_name_of: Option<String>,
     /// Of the data folder, if this command may read it.
     local_key: Option<LocalKey>,
     agent: ureq::Agent,
@@ -54,6 +58,7 @@ impl Client {
             base: RefCell::new(format!("http://{address}")),
             data_dir: settings.data_dir.clone(),
             authorization: (!key.is_empty()).then(|| format!("Bearer {key}")),
+            in_name_of: settings.in_name_of.clone(),
             local_key: LocalKey::read(&settings.data_dir),
             agent,
             _service: service,
@@ -76,6 +81,12 @@ impl Client {
     pub fn delete(&self, path: &str) -> anyhow::Result<Value> {
         let request = self.authorized(ureq::http::Request::delete(self.url(path)));
         read_json(self.agent.run(request.body(())?)?)
+    }
+
+    pub fn put(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
+        let request = self.authorized(ureq::http::Request::put(self.url(path)));
+        let request = request.header("Content-Type", "application/json").body(serde_json::to_vec(body)?)?;
+        read_json(self.agent.run(request)?)
     }
 
     pub fn post(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
@@ -178,6 +189,10 @@ impl Client {
             Some(value) => request.header("Authorization", value),
             None => request,
         };
+        let request = match &self.in_name_of {
+            Some(name) => request.header(access::AS_HEADER, encoded(name)),
+            None => request,
+        };
         match &self.local_key {
             Some(key) => request.header(local_key::HEADER, key.as_str()),
             None => request,
@@ -185,11 +200,20 @@ impl Client {
     }
 }
 
+/// Percent-encodes everything but unreserved characters (RFC 3986, section 2.3).
+pub fn encoded(text: &str) -> String {
+    const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+    utf8_percent_encode(text, UNRESERVED).to_string()
+}
+
 /// The body, or the service's error as this command's error.
 fn read_json(response: ureq::http::Response<ureq::Body>) -> anyhow::Result<Value> {
     let status = response.status();
     let mut text = String::new();
     response.into_body().into_reader().read_to_string(&mut text)?;
+    if status == ureq::http::StatusCode::NO_CONTENT {
+        return Ok(Value::Null);
+    }
     let value: Value =
         serde_json::from_str(&text).with_context(|| format!("the service answered {status} without JSON"))?;
     if status.is_success() {

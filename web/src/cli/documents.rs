@@ -3,7 +3,7 @@
 use clap::Subcommand;
 use serde_json::{Value, json};
 
-use super::client::Client;
+use super::client::{Client, encoded};
 use super::print_json;
 use crate::config::Settings;
 
@@ -164,7 +164,7 @@ fn list(client: &Client, collection: Option<&str>, status: Option<&str>) -> anyh
         let filters = [("collection", collection), ("status", status), ("cursor", cursor.as_deref())];
         for (name, value) in filters {
             if let Some(value) = value {
-                path += &["&", name, "=", &query_value(value)].concat();
+                path += &["&", name, "=", &encoded(value)].concat();
             }
         }
         let page = client.get(&path)?;
@@ -174,14 +174,4 @@ fn list(client: &Client, collection: Option<&str>, status: Option<&str>) -> anyh
             None => return Ok(items),
         }
     }
-}
-
-/// Percent-encodes everything but unreserved characters (RFC 3986, section 2.3).
-fn query_value(text: &str) -> String {
-    text.bytes()
-        .map(|byte| match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => (byte as char).to_string(),
-            _ => format!("%{byte:02X}"),
-        })
-        .collect()
 }

@@ -16,7 +16,7 @@ use terroir_ingest::document::ParsedDocument;
 use terroir_ingest::text;
 use terroir_ingest::worker::{embedding_text, new_revision};
 use terroir_store::evaluation::{CorpusDocument, Measures, TestCollection};
-use terroir_store::{Mode as SearchMode, NewDocument, SearchRequest, Store, StoreOptions};
+use terroir_store::{Mode as SearchMode, NewDocument, Principal, SearchRequest, Store, StoreOptions};
 
 use super::{Mode, print_json};
 use crate::config::Settings;
@@ -134,7 +134,7 @@ async fn add(store: &Store, encoder: &Encoder, document: &CorpusDocument) -> any
         };
         store.write_revision(&job, &new_revision(&parsed, chunks, vectors)).await?;
     }
-    let stored = store.document_by_source("default", &document.id).await?;
+    let stored = store.document_by_source(&Principal::Operator, "default", &document.id).await?;
     Ok((stored.id.to_string(), document.id.clone()))
 }
 
@@ -151,7 +151,7 @@ async fn measure(
     names: &HashMap<String, String>,
     mode: Mode,
 ) -> anyhow::Result<Measured> {
-    let scope = store.scope(None).await?;
+    let scope = store.scope(&Principal::Operator, None).await?;
     let mut rankings = HashMap::new();
     let mut times_ms = Vec::new();
     for query in &collection.queries {

@@ -1,6 +1,7 @@
 //! The command line. Commands that concern the knowledge base speak the HTTP API: to the service that
 //! runs on the data folder, or to one started for the length of the command. So there is one behaviour.
 
+mod access;
 mod bench;
 mod client;
 mod documents;
@@ -42,6 +43,9 @@ pub struct Global {
     /// Print JSON instead of text
     #[arg(long, global = true)]
     json: bool,
+    /// Search, ask and list in this user's name: see what the user sees
+    #[arg(long = "as", global = true, value_name = "USER")]
+    in_name_of: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -76,6 +80,17 @@ enum Command {
     /// Folders, sites, git repositories and buckets that documents stay in step with
     #[command(subcommand)]
     Sources(sources::SourcesCommand),
+    /// List, create or remove users; what they may read follows from their names and groups
+    #[command(subcommand)]
+    Users(access::UsersCommand),
+    /// List, create or revoke the keys that let users in
+    #[command(subcommand)]
+    Keys(access::KeysCommand),
+    /// Show or set who may read a collection or a document
+    #[command(subcommand)]
+    Readers(access::ReadersCommand),
+    /// Why a user may read a document, or may not: `terroir why DOCUMENT --as USER`
+    Why { document: String },
     /// List or create collections
     #[command(subcommand)]
     Collections(documents::CollectionsCommand),
@@ -146,6 +161,8 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     if let Some(data) = cli.global.data {
         settings.data_dir = data;
     }
+    let user = cli.global.in_name_of;
+    settings.in_name_of.clone_from(&user);
     let json = cli.global.json;
     match cli.command {
         Command::Serve { listen } => {
@@ -160,6 +177,10 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Documents(command) => documents::documents(&settings, &command, json)?,
         Command::Queue(command) => documents::queue(&settings, command, json)?,
         Command::Sources(command) => return sources::sources(&settings, command, json),
+        Command::Users(command) => access::users(&settings, &command, json)?,
+        Command::Keys(command) => access::keys(&settings, &command, json)?,
+        Command::Readers(command) => access::readers(&settings, &command, json)?,
+        Command::Why { document } => return access::why(&settings, &document, user.as_deref(), json),
         Command::Collections(command) => documents::collections(&settings, &command, json)?,
         Command::Models(command) => models::models(&settings, &command, json)?,
         Command::Reindex => maintenance::reindex(&settings, json)?,

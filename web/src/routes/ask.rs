@@ -7,7 +7,7 @@ use crate::answer::{self, Event};
 use crate::api::{Answer, AskRequest};
 use crate::app::Service;
 use crate::error::{ApiError, ApiResult, ErrorBody};
-use crate::request::{Owner, RequestId};
+use crate::request::{Caller, RequestId};
 use crate::sse;
 
 /// Answers a question from the documents. Events, in order: one `sources`, any number of `delta` and
@@ -19,12 +19,12 @@ use crate::sse;
 pub async fn ask(
     service: web::Data<Service>,
     request: HttpRequest,
-    owner: Owner,
+    caller: Caller,
     body: web::Json<AskRequest>,
 ) -> ApiResult<HttpResponse> {
     let body = body.into_inner();
     let stream = body.stream.unwrap_or(true);
-    let mut events = answer::start(service, body, owner).await?;
+    let mut events = answer::start(service, body, caller).await?;
     if !stream {
         while let Some(event) = events.recv().await {
             match event {

@@ -12,7 +12,7 @@ pub use self::request::ChatRequest;
 use super::openai::{PLAIN, generating_model};
 use crate::app::Service;
 use crate::error::{ApiResult, ErrorBody};
-use crate::request::Owner;
+use crate::request::Caller;
 
 /// Without more, the last user message is a question that is answered from the documents, with `sources`
 /// and `citations` as extra fields. The model writes by itself, from the whole conversation, when the model
@@ -24,7 +24,7 @@ use crate::request::Owner;
 #[post("/v1/chat/completions")]
 pub async fn chat_completions(
     service: web::Data<Service>,
-    owner: Owner,
+    caller: Caller,
     request: web::Json<ChatRequest>,
 ) -> ApiResult<HttpResponse> {
     let request = request.into_inner();
@@ -32,8 +32,8 @@ pub async fn chat_completions(
     request.check()?;
     let generator = service.generator().await?;
     if request.plain(model.ends_with(PLAIN))? {
-        plain::answer(&service, &generator, request, model, owner).await
+        plain::answer(&service, &generator, request, model, caller).await
     } else {
-        grounded::answer(service, &generator, request, model, owner).await
+        grounded::answer(service, &generator, request, model, caller).await
     }
 }

@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 use super::openai::generating_model;
 use crate::app::Service;
 use crate::error::{ApiError, ApiResult, ErrorBody};
-use crate::request::Owner;
+use crate::request::Caller;
 use crate::sse;
 use crate::writing::{self, Drawing, Head, Pieces, StreamOptions, Sum, finish_reason, invalid, lossy, unsupported};
 
@@ -91,7 +91,7 @@ impl CompletionsRequest {
 #[post("/v1/completions")]
 pub async fn completions(
     service: web::Data<Service>,
-    owner: Owner,
+    caller: Caller,
     request: web::Json<CompletionsRequest>,
 ) -> ApiResult<HttpResponse> {
     let mut request = request.into_inner();
@@ -107,7 +107,7 @@ pub async fn completions(
         sampling: sampling.clone(),
         format: format.clone(),
         texts,
-        owner: owner.0.clone(),
+        owner: caller.owner.clone(),
         voice: None,
     });
     let pieces = writing::start(&generator, requests.collect()).await;

@@ -10,6 +10,7 @@ use utoipa::IntoParams;
 use crate::api::{BlockView, BoxesView, ContentText, PageSizeView};
 use crate::app::Service;
 use crate::error::{ApiError, ApiResult, ErrorBody};
+use crate::request::Caller;
 
 /// An original is shown, never run: no scripts, no forms, no connections, an origin of its own.
 const ORIGINAL_POLICY: &str = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:";
@@ -20,10 +21,11 @@ const ORIGINAL_POLICY: &str = "sandbox; default-src 'none'; style-src 'unsafe-in
 #[get("/api/v1/documents/{id}/content")]
 pub async fn original(
     service: web::Data<Service>,
+    caller: Caller,
     id: web::Path<String>,
     request: HttpRequest,
 ) -> ApiResult<HttpResponse> {
-    let document = service.document(&id).await?;
+    let document = service.document(&caller, &id).await?;
     let path = service.store.blobs().path(&document.sha256);
     let media_type = document.media_type.as_deref().and_then(|name| name.parse().ok());
     let file = NamedFile::open_async(&path).await.map_err(ApiError::internal)?;
@@ -42,8 +44,12 @@ pub async fn original(
 #[utoipa::path(tag = "documents", params(("id" = String, Path, description = "Document")),
     responses((status = 200, body = ContentText), (status = 404, body = ErrorBody)))]
 #[get("/api/v1/documents/{id}/text")]
-pub async fn text(service: web::Data<Service>, id: web::Path<String>) -> ApiResult<web::Json<ContentText>> {
-    let document = service.document(&id).await?;
+pub async fn text(
+    service: web::Data<Service>,
+    caller: Caller,
+    id: web::Path<String>,
+) -> ApiResult<web::Json<ContentText>> {
+    let document = service.document(&caller, &id).await?;
     let (revision, structure) = service.current_revision(&document).await?;
     Ok(web::Json(ContentText {
         revision: revision.id.to_string(),
@@ -83,10 +89,11 @@ pub struct Range {
 #[get("/api/v1/documents/{id}/boxes")]
 pub async fn boxes(
     service: web::Data<Service>,
+    caller: Caller,
     id: web::Path<String>,
     range: web::Query<Range>,
 ) -> ApiResult<web::Json<BoxesView>> {
-    let document = service.document(&id).await?;
+    let document = service.document(&caller, &id).await?;
     let (_, structure) = service.current_revision(&document).await?;
     let layout = structure.layout;
     Ok(web::Json(BoxesView {

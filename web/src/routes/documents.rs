@@ -8,6 +8,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::api::{DocumentView, Page, Removed, RemovedView};
 use crate::app::Service;
 use crate::error::{ApiError, ApiResult, ErrorBody};
+use crate::request::Caller;
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -29,6 +30,7 @@ pub struct ListQuery {
 #[get("/api/v1/documents")]
 pub async fn list_documents(
     service: web::Data<Service>,
+    caller: Caller,
     query: web::Query<ListQuery>,
 ) -> ApiResult<web::Json<Page<DocumentView>>> {
     let query = query.into_inner();
@@ -50,7 +52,7 @@ pub async fn list_documents(
         cursor: query.cursor.filter(|cursor| !cursor.is_empty()),
         limit: query.limit.unwrap_or(50),
     };
-    let page = service.store.documents(&filter).await?;
+    let page = service.store.documents(&caller.principal, &filter).await?;
     Ok(web::Json(Page {
         items: page.items.into_iter().map(DocumentView::from).collect(),
         next_cursor: page.next_cursor,
@@ -70,25 +72,34 @@ pub struct Lookup {
 #[post("/api/v1/documents/lookup")]
 pub async fn lookup_document(
     service: web::Data<Service>,
+    caller: Caller,
     lookup: web::Json<Lookup>,
 ) -> ApiResult<web::Json<DocumentView>> {
-    let document = service.store.document_by_source(&lookup.collection, &lookup.source_uri).await?;
+    let document = service.store.document_by_source(&caller.principal, &lookup.collection, &lookup.source_uri).await?;
     Ok(web::Json(document.into()))
 }
 
 #[utoipa::path(tag = "documents", params(("id" = String, Path, description = "Document")),
     responses((status = 200, body = DocumentView), (status = 404, body = ErrorBody)))]
 #[get("/api/v1/documents/{id}")]
-pub async fn show_document(service: web::Data<Service>, id: web::Path<String>) -> ApiResult<web::Json<DocumentView>> {
-    Ok(web::Json(service.document(&id).await?.into()))
+pub async fn show_document(
+    service: web::Data<Service>,
+    caller: Caller,
+    id: web::Path<String>,
+) -> ApiResult<web::Json<DocumentView>> {
+    Ok(web::Json(service.document(&caller, &id).await?.into()))
 }
 
 /// Takes a document out of database, both indexes and the originals.
 #[utoipa::path(tag = "documents", params(("id" = String, Path, description = "Document")),
     responses((status = 200, body = RemovedView), (status = 404, body = ErrorBody)))]
 #[delete("/api/v1/documents/{id}")]
-pub async fn remove_document(service: web::Data<Service>, id: web::Path<String>) -> ApiResult<web::Json<RemovedView>> {
-    let document = service.document(&id).await?;
+pub async fn remove_document(
+    service: web::Data<Service>,
+    caller: Caller,
+    id: web::Path<String>,
+) -> ApiResult<web::Json<RemovedView>> {
+    let document = service.document(&caller, &id).await?;
     let removed = service.store.remove_document(document.id).await?;
     Ok(web::Json(RemovedView {
         document: document.id.to_string(),

@@ -2,6 +2,7 @@
 
 use actix_web::http::header;
 use actix_web::{HttpResponse, get, web};
+use terroir_store::Principal;
 
 use crate::app::Service;
 use crate::error::{ApiError, ApiResult};
@@ -33,7 +34,7 @@ pub async fn healthz(service: web::Data<Service>) -> ApiResult<&'static str> {
 #[utoipa::path(tag = "health", responses((status = 200, body = String)))]
 #[get("/metrics")]
 pub async fn metrics(service: web::Data<Service>) -> ApiResult<HttpResponse> {
-    let counts = service.store.counts().await?;
+    let counts = service.store.counts(&Principal::Operator).await?;
     let by_status = [
         ("ready", counts.ready),
         ("processing", counts.processing),

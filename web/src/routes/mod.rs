@@ -1,5 +1,6 @@
 //! The route table: which address has which handler, and nothing else.
 
+mod access;
 mod ask;
 mod chat;
 mod collections;
@@ -17,12 +18,13 @@ mod sources;
 mod status;
 mod unmatched;
 mod upload;
+mod users;
 
 use actix_web::web;
 
 pub(crate) use self::{
-    ask::*, chat::*, collections::*, completions::*, content::*, documents::*, events::*, health::*, maintenance::*,
-    openai::*, queue::*, rerank::*, search::*, sources::*, status::*, upload::*,
+    access::*, ask::*, chat::*, collections::*, completions::*, content::*, documents::*, events::*, health::*, maintenance::*,
+    openai::*, queue::*, rerank::*, search::*, sources::*, status::*, upload::*, users::*,
 };
 use crate::openapi;
 
@@ -58,6 +60,18 @@ pub fn all(config: &mut web::ServiceConfig) {
         .service(pause_source)
         .service(resume_source)
         .service(list_syncs)
+        .service(show_collection_readers)
+        .service(set_collection_readers)
+        .service(show_document_readers)
+        .service(set_document_readers)
+        .service(remove_document_readers)
+        .service(why)
+        .service(list_users)
+        .service(set_user)
+        .service(remove_user)
+        .service(list_keys)
+        .service(create_key)
+        .service(revoke_key)
         .service(search)
         .service(ask)
         .service(reindex)

@@ -6,6 +6,7 @@ use terroir_store::Mode;
 use crate::api::{HitView, SearchMode, SearchRequest, SearchView};
 use crate::app::Service;
 use crate::error::{ApiError, ApiResult, ErrorBody};
+use crate::request::Caller;
 
 /// Passages in one response.
 const MAX_TOP_K: usize = 100;
@@ -17,6 +18,7 @@ const MAX_TOP_K: usize = 100;
 #[post("/api/v1/search")]
 pub async fn search(
     service: web::Data<Service>,
+    caller: Caller,
     request: web::Json<SearchRequest>,
 ) -> ApiResult<web::Json<SearchView>> {
     let request = request.into_inner();
@@ -24,7 +26,7 @@ pub async fn search(
     if query.is_empty() {
         return Err(ApiError::new("empty_query", "the query is empty", "send words to look for").param("query"));
     }
-    let mut scope = service.scope(request.collection.as_deref()).await?;
+    let mut scope = service.scope(&caller, request.collection.as_deref()).await?;
     if let Some(documents) = request.documents {
         let parsed: Result<Vec<_>, _> = documents.iter().map(|id| id.parse()).collect();
         scope.documents = Some(parsed.map_err(|_| ApiError::document_not_found().param("documents"))?);

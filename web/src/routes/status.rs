@@ -3,19 +3,42 @@
 use actix_web::{get, web};
 use serde::Serialize;
 use terroir_embed::Passport;
+use terroir_store::Principal;
 use utoipa::ToSchema;
 
 use crate::app::Service;
 use crate::error::ApiResult;
+use crate::request::Caller;
 
 #[derive(Debug, Serialize, ToSchema)]
 pub struct StatusView {
     pub version: &'static str,
     pub ready: bool,
+    pub caller: CallerView,
+    /// Those that the caller may read.
     pub documents: DocumentCounts,
     pub chunks: u64,
     pub models: Models,
     pub uptime_s: u64,
+}
+
+/// Who asks.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct CallerView {
+    /// `operator`, `user` or `anonymous`.
+    pub kind: &'static str,
+    /// The user's name.
+    pub name: Option<String>,
+}
+
+impl From<&Principal> for CallerView {
+    fn from(principal: &Principal) -> Self {
+        match principal {
+            Principal::Operator => Self { kind: "operator", name: None },
+            Principal::User { name, .. } => Self { kind: "user", name: Some(name.clone()) },
+            Principal::Anonymous => Self { kind: "anonymous", name: None },
+        }
+    }
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -38,11 +61,12 @@ pub struct Models {
 
 #[utoipa::path(tag = "health", responses((status = 200, body = StatusView)))]
 #[get("/api/v1/status")]
-pub async fn status(service: web::Data<Service>) -> ApiResult<web::Json<StatusView>> {
-    let counts = service.store.counts().await?;
+pub async fn status(service: web::Data<Service>, caller: Caller) -> ApiResult<web::Json<StatusView>> {
+    let counts = service.store.counts(&caller.principal).await?;
     Ok(web::Json(StatusView {
         version: env!("CARGO_PKG_VERSION"),
         ready: true,
+        caller: CallerView::from(&caller.principal),
         documents: DocumentCounts {
             total: counts.ready + counts.processing + counts.failed + counts.cancelled,
             ready: counts.ready,

@@ -5,7 +5,7 @@ use actix_multipart::form::tempfile::TempFile;
 use actix_multipart::form::text::Text;
 use actix_web::{HttpResponse, post, web};
 use serde_json::json;
-use terroir_store::{Enqueued, NewDocument};
+use terroir_store::{Enqueued, NewDocument, Reader};
 
 use crate::api::UploadedItem;
 use crate::app::Service;
@@ -23,17 +23,21 @@ pub struct Upload {
     collection: Option<Text<String>>,
     source_uri: Option<Text<String>>,
     bulk: Option<Text<bool>>,
+    #[multipart(rename = "reader")]
+    readers: Vec<Text<String>>,
 }
 
 /// Adds files: form fields `file` (one or more), `collection` (name, `default` if left out), `source_uri` (what makes
-/// it the same document next time; the file's name if left out) and `bulk` (`true` for part of a large load: files that
-/// somebody waits for go before it).
+/// it the same document next time; the file's name if left out), `bulk` (`true` for part of a large load: files that
+/// somebody waits for go before it) and `reader` (`public`, `user:NAME` or `group:NAME`, one or more: of those who may
+/// read the collection, only these may read the documents).
 #[utoipa::path(tag = "documents", request_body(content = Vec<u8>, content_type = "multipart/form-data"),
     responses((status = 202, body = Vec<UploadedItem>), (status = 400, body = ErrorBody), (status = 404, body = ErrorBody),
         (status = 413, body = ErrorBody)))]
 #[post("/api/v1/documents")]
 pub async fn upload(service: web::Data<Service>, form: MultipartForm<Upload>) -> ApiResult<HttpResponse> {
-    let Upload { files, collection, source_uri, bulk } = form.into_inner();
+    let Upload { files, collection, source_uri, bulk, readers } = form.into_inner();
+    let readers: Vec<Reader> = readers.iter().map(|reader| reader.parse()).collect::<Result<_, _>>()?;
     if files.is_empty() {
         return Err(ApiError::new(
             "invalid_upload",
@@ -64,7 +68,12 @@ pub async fn upload(service: web::Data<Service>, form: MultipartForm<Upload>) ->
             bytes: blob.bytes,
             priority,
         };
-        items.push(match service.store.enqueue(&new).await? {
+        let enqueued = if readers.is_empty() {
+            service.store.enqueue(&new).await?
+        } else {
+            service.store.enqueue_narrowed(&new, &readers).await?
+        };
+        items.push(match enqueued {
             Enqueued::Queued { document, job } => {
                 UploadedItem { path, document: document.to_string(), job: Some(job.to_string()), status: "queued" }
             }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use tempfile::TempDir;
+use terroir_store::Principal;
 
 use super::super::folder::Folder;
 use super::super::{Reach, SourceError, Trust};
@@ -82,7 +83,7 @@ async fn a_renamed_file_can_be_found_all_the_time() {
     let watched = std::sync::Arc::clone(&watching);
     let watcher = tokio::spawn(async move {
         while !watched.load(std::sync::atomic::Ordering::Relaxed) {
-            let counts = store.counts().await.unwrap();
+            let counts = store.counts(&Principal::Operator).await.unwrap();
             assert!(counts.ready >= 1, "nothing can be found: {counts:?}");
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
@@ -124,7 +125,7 @@ async fn a_document_that_somebody_else_removed_comes_back() {
     bench.counts(&origin).await;
     bench.documents().await;
     let filter = terroir_store::DocumentFilter { limit: 10, ..Default::default() };
-    let document = bench.store.documents(&filter).await.unwrap().items.remove(0);
+    let document = bench.store.documents(&Principal::Operator, &filter).await.unwrap().items.remove(0);
     bench.store.remove_document(document.id).await.unwrap();
     assert_eq!(bench.counts(&origin).await, [0, 1, 0, 0, 0]);
     assert_eq!(bench.names().await, ["a.txt"]);

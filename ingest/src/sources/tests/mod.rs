@@ -16,7 +16,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tempfile::{NamedTempFile, TempDir};
 use terroir_store::{
-    DocumentFilter, Ended, Language, NewChunk, NewRevision, NewSource, Report, Source, Store, StoreOptions, SyncState,
+    DocumentFilter, Ended, Language, NewChunk, NewRevision, Principal, NewSource, Report, Source, Store, StoreOptions, SyncState,
 };
 
 use super::sync::{Outcome, Work, remove_source, sync};
@@ -120,7 +120,7 @@ impl Bench {
     pub(super) async fn documents(&self) -> BTreeMap<String, String> {
         loop {
             let filter = DocumentFilter { limit: 1000, ..DocumentFilter::default() };
-            let page = self.store.documents(&filter).await.unwrap();
+            let page = self.store.documents(&Principal::Operator, &filter).await.unwrap();
             if page.items.iter().all(|document| document.status == terroir_store::Status::Ready) {
                 let mut all = BTreeMap::new();
                 for document in page.items {

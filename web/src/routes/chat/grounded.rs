@@ -12,7 +12,7 @@ use crate::answer::{self, Event};
 use crate::api::{AskRequest, Usage};
 use crate::app::Service;
 use crate::error::{ApiError, ApiResult};
-use crate::request::Owner;
+use crate::request::Caller;
 use crate::sse;
 use crate::writing::Head;
 
@@ -21,7 +21,7 @@ pub async fn answer(
     generator: &Generator,
     mut request: ChatRequest,
     model: String,
-    owner: Owner,
+    caller: Caller,
 ) -> ApiResult<HttpResponse> {
     let question = request.question()?;
     let drawing = request.drawing();
@@ -35,7 +35,7 @@ pub async fn answer(
         top_k: None,
         stream: None,
     };
-    let events = answer::start(service, ask, owner).await?;
+    let events = answer::start(service, ask, caller).await?;
     let head = Head::new("chatcmpl", model, generator);
     if request.stream != Some(true) {
         return whole(&head, events).await;

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::{ChatRequest, request};
 use crate::app::Service;
 use crate::error::{ApiError, ApiResult};
-use crate::request::Owner;
+use crate::request::Caller;
 use crate::sse;
 use crate::writing::{self, Head, Pieces, Sum, finish_reason, token_json};
 
@@ -20,7 +20,7 @@ pub async fn answer(
     generator: &Generator,
     mut request: ChatRequest,
     model: String,
-    owner: Owner,
+    caller: Caller,
 ) -> ApiResult<HttpResponse> {
     let messages = request.conversation()?;
     let tools = request.tools()?;
@@ -33,7 +33,7 @@ pub async fn answer(
     let forced = !matches!(choice, terroir_generate::ToolChoice::Auto | terroir_generate::ToolChoice::None);
     let callable = choice != terroir_generate::ToolChoice::None && !names.is_empty();
     let prompt = Prompt::Conversation { messages, tools, choice };
-    let (owner, voice) = (owner.0, request.collection.clone());
+    let (owner, voice) = (caller.owner, request.collection.clone());
     let write = WriteRequest { prompt, sampling, format, texts, owner, voice };
     let written = writing::start(generator, vec![write]).await;
     let pieces = written.map_err(|error| match error.param {

@@ -123,6 +123,7 @@ export interface Collection {
 
 export interface Status {
   version: string;
+  caller: { kind: "operator" | "user" | "anonymous"; name: string | null };
   documents: { total: number; ready: number; processing: number; failed: number; cancelled: number };
   chunks: number;
   models: { embed: Passport; generate: Passport | null };
