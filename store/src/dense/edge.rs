@@ -162,7 +162,7 @@ impl Writing {
         }
         let mut points: Vec<_> = added
             .into_iter()
-            .flat_map(|IndexedRevision { listing, chunks, .. }| {
+            .flat_map(|IndexedRevision { listing, chunks }| {
                 chunks.into_iter().map(move |chunk| point(chunk, &listing).into())
             })
             .collect();

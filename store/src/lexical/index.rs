@@ -19,7 +19,6 @@ use crate::Result;
 use crate::access::Listing;
 use crate::error::StoreError;
 use crate::ids::{DocumentId, RevisionId};
-use crate::language::Language;
 use crate::sql::chunks::{IndexedChunk, IndexedRevision};
 
 /// Memory of the writer before it makes a segment.
@@ -219,7 +218,7 @@ fn write_batch(writer: &mut IndexWriter, reader: &IndexReader, fields: Fields, b
     for revision in &batch.removed {
         writer.delete_term(Term::from_field_text(fields.revision, &revision.to_string()));
     }
-    for IndexedRevision { listing, chunks, .. } in &batch.added {
+    for IndexedRevision { listing, chunks } in &batch.added {
         for chunk in chunks {
             writer.add_document(document(fields, chunk, listing))?;
         }

@@ -1,6 +1,5 @@
 //! The table `chunks`.
 
-use std::collections::BTreeMap;
 
 use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, Row as _};
@@ -36,7 +35,6 @@ pub struct IndexedChunk {
 /// The chunks of a revision, and whom they are for.
 #[derive(Debug, Clone)]
 pub struct IndexedRevision {
-    pub revision: RevisionId,
     pub listing: Listing,
     pub chunks: Vec<IndexedChunk>,
 }
@@ -121,7 +119,7 @@ impl Database {
             Some(chunk) => self.own_list(chunk.document).await?,
             None => None,
         };
-        Ok(IndexedRevision { revision, listing: Listing::of(revision, own), chunks })
+        Ok(IndexedRevision { listing: Listing::of(revision, own), chunks })
     }
 
     /// Those of the chunks that belong to the current revision of a document in the collections, and that the grant

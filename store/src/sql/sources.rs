@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use sqlx::any::AnyRow;
-use sqlx::{Any, AssertSqlSafe, Row as _};
+use sqlx::{AssertSqlSafe, Row as _};
 
 use super::{Database, Transaction, id, now_ms};
 use crate::Result;
@@ -204,7 +204,7 @@ impl Sources {
 
     async fn hold(
         &self,
-        mut transaction: Transaction<'static, Any>,
+        mut transaction: Transaction,
         row: Option<&AnyRow>,
         worker: &str,
         lease: Duration,

@@ -3,7 +3,7 @@
 use sqlx::any::AnyRow;
 use sqlx::Row as _;
 
-use super::now_ms;
+use super::{Transaction, now_ms};
 use crate::Result;
 use crate::document::Page;
 use crate::error::StoreError;

@@ -58,7 +58,7 @@ pub async fn create_source(
     service.permit(&settings, trust).await?;
     let collection = new.collection.unwrap_or_else(|| "default".to_owned());
     // Before a look that may take long.
-    service.store.scope(&Principal::Operator, Some(&collection)).await?;
+    service.store.scope(&terroir_store::Principal::Operator, Some(&collection)).await?;
     let checked = if new.check.unwrap_or(true) { Some(service.look_at(&settings, trust).await?) } else { None };
     let source = terroir_store::NewSource {
         collection,
