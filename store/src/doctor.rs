@@ -64,7 +64,8 @@ impl Store {
         let stored = self.database.stored_revisions().await?;
         let mut differences = Vec::new();
         let (mut documents, mut chunks_sql) = (0, 0);
-        for StoredRevision { revision, document, stamp, chunks, .. } in stored.iter().filter(|stored| stored.is_current) {
+        for StoredRevision { revision, document, stamp, chunks, .. } in stored.iter().filter(|stored| stored.is_current)
+        {
             documents += 1;
             chunks_sql += chunks;
             // For the right readers, and for no others.

@@ -10,6 +10,7 @@ use tokio::sync::{Mutex, Notify, RwLock};
 use tokio::task::JoinHandle;
 
 use crate::Result;
+use crate::access::revision_of;
 use crate::dense::DenseIndex;
 use crate::error::StoreError;
 use crate::ids::{DocumentId, RevisionId};
@@ -17,7 +18,6 @@ use crate::lexical::LexicalIndex;
 use crate::lexical::index::Batch;
 use crate::lock::FolderLock;
 use crate::sql::Database;
-use crate::access::revision_of;
 use crate::sql::changes::{Change, ChangeKind};
 use crate::sql::chunks::{IndexedRevision, StoredRevision};
 use crate::store::StoreOptions;

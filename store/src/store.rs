@@ -158,7 +158,8 @@ impl Store {
         source_uri: &str,
     ) -> Result<Document> {
         let scope = self.scope(principal, Some(collection)).await?;
-        let collection = scope.collections.first().ok_or_else(|| StoreError::NoSuchCollection(collection.to_owned()))?;
+        let collection =
+            scope.collections.first().ok_or_else(|| StoreError::NoSuchCollection(collection.to_owned()))?;
         self.database.document(&principal.grant(), DocumentId::derive(*collection, source_uri)).await
     }
 

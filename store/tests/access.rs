@@ -315,11 +315,9 @@ async fn random_steps(folder: &Path, setting: &Setting, seed: u64, steps: u32) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nobody_learns_of_what_they_may_not_read() {
-    for seed in [3, 20_261_126] {
-        for setting in settings() {
-            let folder = tempfile::tempdir().unwrap();
-            random_steps(folder.path(), &setting, seed, 80).await;
-        }
+    for (seed, setting) in (3..).zip(settings()) {
+        let folder = tempfile::tempdir().unwrap();
+        random_steps(folder.path(), &setting, seed, 80).await;
     }
 }
 
@@ -341,7 +339,8 @@ async fn thousands_of_steps_on_every_back_end() {
 async fn closed_documents_change_nothing_that_others_see() {
     for qdrant in [false, true] {
         let setting = || Setting { database_url: None, qdrant: qdrant.then(qdrant::server) };
-        let texts = ["parcel of land by the river", "the river rises", "land register of parcels", "a mill", "river mill"];
+        let texts =
+            ["parcel of land by the river", "the river rises", "land register of parcels", "a mill", "river mill"];
         let (folder, other_folder) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let (setting, other_setting) = (setting(), setting());
         let alone = open(folder.path(), &setting).await;

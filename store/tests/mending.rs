@@ -8,7 +8,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use terroir_store::{
-    Enqueued, Language, Mode, NewChunk, NewDocument, NewRevision, Principal, SearchRequest, Store, StoreError, StoreOptions,
+    Enqueued, Language, Mode, NewChunk, NewDocument, NewRevision, Principal, SearchRequest, Store, StoreError,
+    StoreOptions,
 };
 
 const LEASE: Duration = Duration::from_secs(30);

@@ -11,8 +11,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use terroir_store::{
-    DocumentId, Enqueued, ErrorRecord, Job, Language, Mode, NewChunk, NewDocument, NewRevision, Principal, SearchRequest, Status,
-    Store, StoreError, StoreOptions,
+    DocumentId, Enqueued, ErrorRecord, Job, Language, Mode, NewChunk, NewDocument, NewRevision, Principal,
+    SearchRequest, Status, Store, StoreError, StoreOptions,
 };
 
 const LEASE: Duration = Duration::from_secs(30);
@@ -182,7 +182,10 @@ async fn random_steps(folder: &Path, setting: &Setting, seed: u64, steps: u32) {
                 }
             }
             5..=6 => {
-                let id = store.document_by_source(&Principal::Operator, "default", &source).await.map(|document| document.id);
+                let id = store
+                    .document_by_source(&Principal::Operator, "default", &source)
+                    .await
+                    .map(|document| document.id);
                 match (id, expected.remove(&source)) {
                     (Ok(id), Some((word, chunks))) => {
                         let removed = store.remove_document(id).await.unwrap();
@@ -215,7 +218,10 @@ async fn random_steps(folder: &Path, setting: &Setting, seed: u64, steps: u32) {
                     let job = claim(&store).await.unwrap();
                     let error = ErrorRecord { code: "damaged_file".into(), message: "m".into(), hint: "h".into() };
                     store.fail_job(&job, &error).await.unwrap();
-                    assert_eq!(store.document(&Principal::Operator, job.document).await.unwrap().status, Status::Failed);
+                    assert_eq!(
+                        store.document(&Principal::Operator, job.document).await.unwrap().status,
+                        Status::Failed
+                    );
                 }
             }
             _ => {

@@ -7,8 +7,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use terroir_store::{
-    Bibliography, DocumentId, Enqueued, ErrorRecord, Job, Language, NewChunk, NewDocument, NewRevision, Principal, Stage, Status,
-    Store, StoreError, StoreOptions,
+    Bibliography, DocumentId, Enqueued, ErrorRecord, Job, Language, NewChunk, NewDocument, NewRevision, Principal,
+    Stage, Status, Store, StoreError, StoreOptions,
 };
 
 const LEASE: Duration = Duration::from_secs(30);

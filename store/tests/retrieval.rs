@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 
 use terroir_store::evaluation::{CorpusDocument, Measures, TestCollection};
 use terroir_store::{
-    DocumentId, Language, Mode, NewChunk, NewDocument, NewRevision, Principal, SearchRequest, Store, StoreOptions, detect,
+    DocumentId, Language, Mode, NewChunk, NewDocument, NewRevision, Principal, SearchRequest, Store, StoreOptions,
+    detect,
 };
 
 const LEASE: Duration = Duration::from_mins(10);

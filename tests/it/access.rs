@@ -40,8 +40,7 @@ impl Bench {
             b"--XX\r\nContent-Disposition: form-data; name=\"reader\"\r\n\r\nuser:bert\r\n".as_slice(),
             &multipart("warning.txt", BERT.as_bytes()),
         ];
-        let reply =
-            service.post_raw("/api/v1/documents", "multipart/form-data; boundary=XX", &form.concat());
+        let reply = service.post_raw("/api/v1/documents", "multipart/form-data; boundary=XX", &form.concat());
         assert_eq!(reply.status, 202, "{}", reply.text);
         service.wait_for(reply.json()["items"][0]["document"].as_str().unwrap());
         Self { service, anna, open, board }
@@ -57,13 +56,16 @@ fn a_user_is_shown_what_the_user_may_read() {
     let bench = Bench::start();
     for mode in ["hybrid", "lexical", "dense"] {
         let found = bench.as_anna("/api/v1/search", Some(&json!({"query": "wages", "mode": mode}))).json();
-        let texts: Vec<&str> = found["hits"].as_array().unwrap().iter().map(|hit| hit["text"].as_str().unwrap()).collect();
+        let texts: Vec<&str> =
+            found["hits"].as_array().unwrap().iter().map(|hit| hit["text"].as_str().unwrap()).collect();
         assert_eq!(texts, [OPEN], "{mode}");
     }
-    let answer = bench.as_anna("/api/v1/ask", Some(&json!({"question": "What are the director's wages?", "stream": false})));
+    let answer =
+        bench.as_anna("/api/v1/ask", Some(&json!({"question": "What are the director's wages?", "stream": false})));
     assert_eq!(answer.status, 200, "{}", answer.text);
     assert!(!answer.text.contains("four hundred") && !answer.text.contains("Bert"), "{}", answer.text);
-    let chat = json!({"model": "default", "messages": [{"role": "user", "content": "Who was warned about late wages?"}]});
+    let chat =
+        json!({"model": "default", "messages": [{"role": "user", "content": "Who was warned about late wages?"}]});
     let models = bench.as_anna("/v1/models", None).json();
     let mut chat = chat;
     chat["model"] = models["data"][0]["id"].clone();
@@ -101,7 +103,10 @@ fn what_is_closed_and_what_is_not_there_are_the_same() {
     let search = |collection: &str| {
         bench.as_anna("/api/v1/search", Some(&json!({"query": "x", "collection": collection}))).error_code()
     };
-    assert_eq!((search("closed").as_str(), search("absent").as_str()), ("collection_not_found", "collection_not_found"));
+    assert_eq!(
+        (search("closed").as_str(), search("absent").as_str()),
+        ("collection_not_found", "collection_not_found")
+    );
     let only = json!({"query": "wages", "documents": [bench.board]});
     assert_eq!(bench.as_anna("/api/v1/search", Some(&only)).json()["hits"], json!([]));
 }

@@ -113,7 +113,14 @@ impl LexicalIndex {
         let thread = std::thread::Builder::new().name("lexical-writer".into()).spawn(move || {
             write(writer, &writing, fields, &queue);
         })?;
-        Ok(Self { reader, fields, scopes: Scopes::default(), commands: Some(commands), thread: Some(thread), opened_at })
+        Ok(Self {
+            reader,
+            fields,
+            scopes: Scopes::default(),
+            commands: Some(commands),
+            thread: Some(thread),
+            opened_at,
+        })
     }
 
     /// Applies a batch and commits it: when this returns, searches see it and a crash can't undo it.

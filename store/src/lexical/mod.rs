@@ -1,8 +1,8 @@
 //! The lexical leg: BM25 over tantivy, each chunk analysed in its own language.
 
 pub mod analysis;
-pub mod index;
 mod in_scope;
+pub mod index;
 mod query;
 mod words;
 

@@ -125,13 +125,15 @@ impl Store {
     async fn find(&self, request: &SearchRequest, terms: &BTreeSet<String>, language: Language) -> Result<Vec<Hit>> {
         let limit = CANDIDATES.max(request.top_k * 2);
         let (lexical, dense) = self.legs(request, terms, limit).await?;
+        let (lexical, dense) = (ordered(lexical), ordered(dense));
         let lexical_rank = ranks(&lexical);
         let dense_rank = ranks(&dense);
         let proposed: BTreeSet<ChunkId> = lexical.iter().chain(&dense).map(|(chunk, _)| *chunk).collect();
         let proposed: Vec<ChunkId> = proposed.into_iter().collect();
 
         // The last check: what is not current or not in scope ends here, and its score with it.
-        let mut visible = self.database.visible_chunks(&proposed, &request.scope.collections, &request.scope.grant).await?;
+        let mut visible =
+            self.database.visible_chunks(&proposed, &request.scope.collections, &request.scope.grant).await?;
         if let Some(documents) = &request.scope.documents {
             visible.retain(|chunk| documents.contains(&chunk.indexed.document));
         }
@@ -206,6 +208,13 @@ impl Store {
 }
 
 type Scored = Vec<(ChunkId, f32)>;
+
+/// Best first; what has the same score in an order that does not depend on where in an index it stands, which says
+/// something of what else is there.
+fn ordered(mut scored: Scored) -> Scored {
+    scored.sort_by(|left, right| right.1.total_cmp(&left.1).then(left.0.cmp(&right.0)));
+    scored
+}
 
 fn ranks(scored: &Scored) -> HashMap<ChunkId, u32> {
     scored.iter().zip(1..).map(|((chunk, _), rank)| (*chunk, rank)).collect()

@@ -65,11 +65,12 @@ pub fn bind<'q>(query: Query<'q, Any, AnyArguments>, grant: &Grant) -> Query<'q,
 impl Database {
     /// The list of a collection or a document, in order.
     pub async fn readers_of(&self, subject: &str) -> Result<Vec<String>> {
-        let rows = sqlx::query("select reader from access_entries where subject_id = $1 and reader <> $2 order by reader")
-            .bind(subject)
-            .bind(NOBODY)
-            .fetch_all(&self.pool)
-            .await?;
+        let rows =
+            sqlx::query("select reader from access_entries where subject_id = $1 and reader <> $2 order by reader")
+                .bind(subject)
+                .bind(NOBODY)
+                .fetch_all(&self.pool)
+                .await?;
         Ok(rows.iter().map(|row| row.try_get(0)).collect::<std::result::Result<_, sqlx::Error>>()?)
     }
 

@@ -1,6 +1,5 @@
 //! The table `chunks`.
 
-
 use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, Row as _};
 

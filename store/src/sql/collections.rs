@@ -49,8 +49,7 @@ impl Database {
 
     /// Ids and names of the collections that the grant opens, by name.
     pub async fn open_collections(&self, grant: &Grant) -> Result<Vec<(CollectionId, String)>> {
-        let statement =
-            format!("select c.id, c.name from collections c where {} order by c.name", may_enter(grant, 1));
+        let statement = format!("select c.id, c.name from collections c where {} order by c.name", may_enter(grant, 1));
         let rows = bind(sqlx::query(AssertSqlSafe(statement)), grant).fetch_all(&self.pool).await?;
         rows.iter().map(|row| Ok((id(row, "id")?, row.try_get("name")?))).collect()
     }

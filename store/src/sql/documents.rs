@@ -82,11 +82,7 @@ impl Database {
         counts(&bind(sqlx::query(AssertSqlSafe(statement)), grant).fetch_all(&self.pool).await?)
     }
 
-    pub async fn known(
-        &self,
-        transaction: &mut Transaction,
-        document: DocumentId,
-    ) -> Result<Option<Known>> {
+    pub async fn known(&self, transaction: &mut Transaction, document: DocumentId) -> Result<Option<Known>> {
         let row = sqlx::query("select id, sha256, status, current_revision from documents where id = $1")
             .bind(document.to_string())
             .fetch_optional(&mut **transaction)
@@ -189,11 +185,7 @@ impl Database {
     }
 
     /// Puts the job of a document that failed back into the queue, with what was kept of it; none if there is none.
-    pub async fn try_job_again(
-        &self,
-        transaction: &mut Transaction,
-        document: DocumentId,
-    ) -> Result<Option<i64>> {
+    pub async fn try_job_again(&self, transaction: &mut Transaction, document: DocumentId) -> Result<Option<i64>> {
         if !self.move_job(transaction, document, &[JobState::Failed], JobState::Queued).await? {
             return Ok(None);
         }
@@ -206,11 +198,7 @@ impl Database {
     }
 
     /// What a document would be added with, and its generation.
-    pub async fn as_new(
-        &self,
-        transaction: &mut Transaction,
-        document: DocumentId,
-    ) -> Result<(i64, NewDocument)> {
+    pub async fn as_new(&self, transaction: &mut Transaction, document: DocumentId) -> Result<(i64, NewDocument)> {
         let row = sqlx::query(
             "select d.generation, c.name as collection, d.source_uri, d.source_id, d.file_name, d.sha256, d.bytes \
              from documents d join collections c on c.id = d.collection_id where d.id = $1",
@@ -271,11 +259,7 @@ impl Database {
         Ok(())
     }
 
-    pub async fn delete_document(
-        &self,
-        transaction: &mut Transaction,
-        document: DocumentId,
-    ) -> Result<()> {
+    pub async fn delete_document(&self, transaction: &mut Transaction, document: DocumentId) -> Result<()> {
         sqlx::query("delete from documents where id = $1")
             .bind(document.to_string())
             .execute(&mut **transaction)

@@ -34,11 +34,7 @@ impl Database {
         Ok(())
     }
 
-    pub async fn delete_revision(
-        &self,
-        transaction: &mut Transaction,
-        revision: RevisionId,
-    ) -> Result<u64> {
+    pub async fn delete_revision(&self, transaction: &mut Transaction, revision: RevisionId) -> Result<u64> {
         let chunks = sqlx::query("delete from chunks where revision_id = $1")
             .bind(revision.to_string())
             .execute(&mut **transaction)

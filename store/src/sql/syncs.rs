@@ -1,7 +1,7 @@
 //! The table `syncs`: one comparison of a source with what is known of it, and its report.
 
-use sqlx::any::AnyRow;
 use sqlx::Row as _;
+use sqlx::any::AnyRow;
 
 use super::{Transaction, now_ms};
 use crate::Result;
@@ -47,12 +47,7 @@ impl Sources {
         Ok(row.try_get(0)?)
     }
 
-    pub(super) async fn end_sync(
-        &self,
-        transaction: &mut Transaction,
-        sync: i64,
-        ended: &Ended,
-    ) -> Result<()> {
+    pub(super) async fn end_sync(&self, transaction: &mut Transaction, sync: i64, ended: &Ended) -> Result<()> {
         let (code, message, hint) = match &ended.error {
             Some((code, message, hint)) => (Some(code.clone()), Some(message.clone()), Some(hint.clone())),
             None => (None, None, None),

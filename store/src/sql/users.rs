@@ -117,10 +117,8 @@ impl Database {
     }
 
     pub async fn user_of_key(&self, sha256: &str) -> Result<Option<String>> {
-        let row = sqlx::query("select user_name from keys where sha256 = $1")
-            .bind(sha256)
-            .fetch_optional(&self.pool)
-            .await?;
+        let row =
+            sqlx::query("select user_name from keys where sha256 = $1").bind(sha256).fetch_optional(&self.pool).await?;
         row.map(|row| Ok(row.try_get(0)?)).transpose()
     }
 }

@@ -23,8 +23,8 @@ mod users;
 use actix_web::web;
 
 pub(crate) use self::{
-    access::*, ask::*, chat::*, collections::*, completions::*, content::*, documents::*, events::*, health::*, maintenance::*,
-    openai::*, queue::*, rerank::*, search::*, sources::*, status::*, upload::*, users::*,
+    access::*, ask::*, chat::*, collections::*, completions::*, content::*, documents::*, events::*, health::*,
+    maintenance::*, openai::*, queue::*, rerank::*, search::*, sources::*, status::*, upload::*, users::*,
 };
 use crate::openapi;
 

@@ -16,7 +16,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tempfile::{NamedTempFile, TempDir};
 use terroir_store::{
-    DocumentFilter, Ended, Language, NewChunk, NewRevision, Principal, NewSource, Report, Source, Store, StoreOptions, SyncState,
+    DocumentFilter, Ended, Language, NewChunk, NewRevision, NewSource, Principal, Report, Source, Store, StoreOptions,
+    SyncState,
 };
 
 use super::sync::{Outcome, Work, remove_source, sync};
