@@ -38,9 +38,9 @@ const READERS_ROUTES: [(&str, &str); 18] = [
     ("POST", "/api/v1/ask"),
     ("GET", "/openapi.json"),
     ("GET", "/v1/models"),
-    ("GET", "/v1/models/{model}"),
+    ("GET", "/v1/models/{id}"),
     ("POST", "/v1/embeddings"),
-    ("POST", "/rerank"),
+    ("POST", "/v1/rerank"),
     ("POST", "/v1/chat/completions"),
     ("POST", "/v1/completions"),
 ];
@@ -223,6 +223,18 @@ mod tests {
         assert_eq!(code(&access, with("Bearer terroir_1234")), "user", "looked up, whatever the service's own key is");
         let health = TestRequest::get().uri("/healthz").insert_header(("Host", "x"));
         assert_eq!(code(&access, health), "nobody");
+    }
+
+    #[test]
+    fn what_users_may_call_is_there() {
+        let routes = crate::openapi::routes();
+        for (method, pattern) in READERS_ROUTES.into_iter().filter(|(_, pattern)| *pattern != "/openapi.json") {
+            let known = routes.iter().find(|(known, _)| known == pattern);
+            assert!(
+                known.is_some_and(|(_, methods)| methods.iter().any(|known| known == method)),
+                "{method} {pattern}"
+            );
+        }
     }
 
     #[test]

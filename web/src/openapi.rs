@@ -83,6 +83,7 @@ pub fn routes() -> Vec<(String, Vec<Method>)> {
         let operations = [
             (&item.get, Method::GET),
             (&item.post, Method::POST),
+            (&item.put, Method::PUT),
             (&item.patch, Method::PATCH),
             (&item.delete, Method::DELETE),
         ];
