@@ -123,7 +123,8 @@ pub fn keys(settings: &Settings, command: &KeysCommand, json: bool) -> anyhow::R
             if json {
                 return print_json(&made);
             }
-            eprintln!("a key for {user}, shown this once; revoke it with `terroir keys revoke {}`", made["id"]);
+            let id = made["id"].as_str().unwrap_or_default();
+            eprintln!("a key for {user}, shown this once; revoke it with `terroir keys revoke {id}`");
             println!("{}", made["key"].as_str().unwrap_or_default());
             Ok(())
         }
