@@ -4,6 +4,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::Result;
 use crate::access::{Principal, is_name};
+use crate::blobs::hexadecimal;
 use crate::error::StoreError;
 use crate::store::Store;
 
@@ -93,5 +94,5 @@ impl Store {
 }
 
 fn hash(key: &str) -> String {
-    Sha256::digest(key.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+    hexadecimal(&Sha256::digest(key.as_bytes()))
 }

@@ -99,7 +99,11 @@ pub fn users(settings: &Settings, command: &UsersCommand, json: bool) -> anyhow:
         }
         UsersCommand::Remove { name } => {
             client.delete(&format!("/api/v1/users/{}", encoded(name)))?;
-            if json { print_json(&json!({"removed": name})) } else { Ok(println!("removed {name}")) }
+            if json {
+                return print_json(&json!({"removed": name}));
+            }
+            println!("removed {name}");
+            Ok(())
         }
     }
 }
@@ -130,7 +134,11 @@ pub fn keys(settings: &Settings, command: &KeysCommand, json: bool) -> anyhow::R
         }
         KeysCommand::Revoke { id } => {
             client.delete(&format!("/api/v1/keys/{id}"))?;
-            if json { print_json(&json!({"revoked": id})) } else { Ok(println!("revoked {id}")) }
+            if json {
+                return print_json(&json!({"revoked": id}));
+            }
+            println!("revoked {id}");
+            Ok(())
         }
     }
 }
