@@ -8,7 +8,6 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
-use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
 use crate::Result;
@@ -139,7 +138,7 @@ pub(crate) fn revision_of(stamp: &str) -> Option<RevisionId> {
 }
 
 /// Why somebody may read a document, or may not.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Decision {
     pub may_read: bool,
     /// What the principal is on lists as; nothing for the operator, who needs no list.

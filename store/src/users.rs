@@ -68,7 +68,7 @@ impl Store {
         if !is_name(label) {
             return Err(StoreError::Name);
         }
-        self.user(user).await?;
+        self.principal(user).await?;
         // 244 random bits: nothing that could be guessed, so a plain hash is enough.
         let key = format!("{KEY_PREFIX}{}{}", uuid::Uuid::new_v4().simple(), uuid::Uuid::new_v4().simple());
         let record = self.database.insert_key(user, label, &hash(&key)).await?;
