@@ -96,6 +96,8 @@ pub const FILES: &[fn() -> Hostile] = &[
     || hostile("epub: one chapter a hundred thousand times", "a.epub", epub(), READ),
     || hostile("pptx: a slide two hundred thousand times", "a.pptx", pptx(), "limit_exceeded"),
     || hostile("msg: chain of sectors in a circle", "a.msg", circular("/__properties_version1.0"), "damaged_file"),
+    || hostile("xls: one cell, and room claimed for a hundred million", "a.xls", xls(400_000), "limit_exceeded"),
+    || hostile("xls: one cell, and room claimed for a whole sheet", "a.xls", xls(65_536), READ),
     || hostile("xls: chain of sectors in a circle", "a.xls", circular("/Workbook"), "damaged_file"),
     || {
         hostile(
@@ -269,6 +271,28 @@ fn pptx() -> Vec<u8> {
         ),
         part("ppt/slides/slide1.xml", slide),
     ])
+}
+
+/// A workbook of one cell, which says that its sheet has so many rows of 256 columns. Readers take it at its word
+/// and make room; a sheet can have 65,536.
+fn xls(rows: u32) -> Vec<u8> {
+    let record = |kind: u16, content: &[u8]| {
+        [&kind.to_le_bytes()[..], &(content.len() as u16).to_le_bytes(), content].concat()
+    };
+    let begin = |of: u16| record(0x0809, &[&[0, 6][..], &of.to_le_bytes(), &[0; 12]].concat());
+    let end = record(0x000a, &[]);
+    let named = |place: u32| record(0x0085, &[&place.to_le_bytes()[..], &[0, 0, 1, 0], b"A"].concat());
+    let place = (begin(5).len() + named(0).len() + end.len()) as u32;
+    let size = [&[0; 4][..], &rows.to_le_bytes(), &[0, 0, 0, 1, 0, 0]].concat();
+    let cell = [&[0; 6][..], &42_f64.to_le_bytes()].concat();
+    let globals = [begin(5), named(place), end.clone()].concat();
+    let sheet = [begin(16), record(0x0200, &size), record(0x0203, &cell), end].concat();
+    let mut made = cfb::CompoundFile::create(Cursor::new(Vec::new())).expect("memory can be written to");
+    made.create_stream("/Workbook")
+        .and_then(|mut stream| stream.write_all(&[globals, sheet].concat()))
+        .expect("memory can be written to");
+    made.flush().expect("memory can be written to");
+    made.into_inner().into_inner()
 }
 
 /// A compound file whose table of sectors leads from every sector to itself.
