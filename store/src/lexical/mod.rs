@@ -1,8 +1,13 @@
 //! The lexical leg: BM25 over tantivy, each chunk analysed in its own language.
 
 pub mod analysis;
+pub mod asked;
+mod bm25;
+mod compounds;
 pub mod index;
 mod query;
+mod spelling;
 mod words;
 
 pub use index::LexicalIndex;
+pub use query::Wanted;
