@@ -42,7 +42,7 @@ pub use index_set::Reindexed;
 pub use job::{ErrorRecord, Job, JobState, Queue};
 pub use language::{Language, detect, likelihoods};
 pub use revise::{NewChunk, NewRevision, Revision};
-pub use search::{Hit, Mode, Scope, SearchRequest, SearchResponse};
+pub use search::{Copy, Hit, Mode, Scope, SearchRequest, SearchResponse};
 pub use source::{
     Claim, Ended, Extent, Failure, KnownItem, LetGo, NewItem, NewSource, Report, Source, SourceChange, SourceState,
     Sources, Sync, SyncState, due_after, due_in,

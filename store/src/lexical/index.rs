@@ -1,6 +1,6 @@
 //! The tantivy index on disk, and the thread that writes it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::mpsc;
 use std::thread::JoinHandle;
@@ -9,11 +9,12 @@ use tantivy::collector::Count;
 use tantivy::directory::MmapDirectory;
 use tantivy::query::TermQuery;
 use tantivy::schema::{FAST, Field, INDEXED, IndexRecordOption, STRING, Schema, TextFieldIndexing, TextOptions};
-use tantivy::tokenizer::PreTokenizedString;
+use tantivy::tokenizer::{PreTokenizedString, Token};
 use tantivy::{Index, IndexReader, IndexSettings, IndexWriter, ReloadPolicy, TantivyDocument, Term};
 use tokio::sync::oneshot;
 
-use super::analysis::{ANALYSIS_VERSION, terms};
+use super::analysis::{ANALYSIS_VERSION, terms, written};
+use super::compounds::{MIN_COMPOUND_CHARS, has_compounds, reversed};
 use super::in_scope::Scopes;
 use crate::Result;
 use crate::access::Listing;
@@ -28,7 +29,14 @@ const QUEUE_CAPACITY: usize = 4;
 
 #[derive(Debug, Clone, Copy)]
 pub struct Fields {
+    /// Title, headings and text of a chunk, as its language's analysis has them.
     pub body: Field,
+    /// The same as it is written.
+    pub written: Field,
+    /// Title and headings alone.
+    pub headings: Field,
+    /// Long terms of the body from their ends, in languages with compounds.
+    pub tails: Field,
     pub chunk: Field,
     pub document: Field,
     pub revision: Field,
@@ -74,8 +82,14 @@ fn schema() -> (Schema, Fields) {
     let analysed = TextOptions::default().set_indexing_options(
         TextFieldIndexing::default().set_index_option(IndexRecordOption::WithFreqsAndPositions).set_fieldnorms(true),
     );
+    let analysed_without_places = TextOptions::default().set_indexing_options(
+        TextFieldIndexing::default().set_index_option(IndexRecordOption::WithFreqs).set_fieldnorms(true),
+    );
     let fields = Fields {
-        body: schema.add_text_field("body", analysed),
+        body: schema.add_text_field("body", analysed.clone()),
+        written: schema.add_text_field("written", analysed),
+        headings: schema.add_text_field("headings", analysed_without_places),
+        tails: schema.add_text_field("tails", STRING),
         chunk: schema.add_text_field("chunk", STRING),
         document: schema.add_text_field("document", STRING),
         revision: schema.add_text_field("revision", STRING),
@@ -157,17 +171,19 @@ impl LexicalIndex {
 
     /// Revisions that have entries, living or not yet merged away.
     pub fn revisions(&self) -> Result<BTreeSet<RevisionId>> {
-        Ok(self.values(self.fields.revision)?.into_iter().filter_map(|text| text.parse().ok()).collect())
+        Ok(self.values(self.fields.revision)?.into_keys().filter_map(|text| text.parse().ok()).collect())
     }
 
-    /// The distinct values of a field, out of its dictionary.
-    fn values(&self, field: Field) -> Result<BTreeSet<String>> {
-        let mut found = BTreeSet::new();
+    /// The distinct values of a field and the entries that have each, out of its dictionary.
+    fn values(&self, field: Field) -> Result<BTreeMap<String, u64>> {
+        let mut found: BTreeMap<String, u64> = BTreeMap::new();
         for segment in self.reader.searcher().segment_readers() {
             let inverted = segment.inverted_index(field)?;
             let mut stream = inverted.terms().stream()?;
             while stream.advance() {
-                found.extend(std::str::from_utf8(stream.key()).map(str::to_owned));
+                if let Ok(value) = std::str::from_utf8(stream.key()) {
+                    *found.entry(value.to_owned()).or_default() += u64::from(stream.value().doc_freq);
+                }
             }
         }
         Ok(found)
@@ -239,12 +255,20 @@ fn write_batch(writer: &mut IndexWriter, reader: &IndexReader, fields: Fields, b
 
 /// Title and headings are part of what a chunk is about.
 fn document(fields: Fields, chunk: &IndexedChunk, listing: &Listing) -> TantivyDocument {
-    let title = chunk.title.as_deref().unwrap_or_default();
-    let text = format!("{title}\n{}\n{}", chunk.heading_path.join("\n"), chunk.text);
-    let tokens = terms(&text, chunk.language);
+    let headings = format!("{}\n{}", chunk.title.as_deref().unwrap_or_default(), chunk.heading_path.join("\n"));
+    let text = format!("{headings}\n{}", chunk.text);
+    let body = terms(&text, chunk.language);
     let (high, low) = chunk.id.0.as_u64_pair();
     let mut document = TantivyDocument::default();
-    document.add_pre_tokenized_text(fields.body, PreTokenizedString { text, tokens });
+    if has_compounds(chunk.language) {
+        let long = body.iter().filter(|token| token.text.chars().count() >= MIN_COMPOUND_CHARS);
+        for tail in long.map(|token| reversed(&token.text)).collect::<BTreeSet<String>>() {
+            document.add_text(fields.tails, tail);
+        }
+    }
+    document.add_pre_tokenized_text(fields.headings, of_tokens(terms(&headings, chunk.language)));
+    document.add_pre_tokenized_text(fields.written, of_tokens(written(&text)));
+    document.add_pre_tokenized_text(fields.body, of_tokens(body));
     document.add_text(fields.chunk, chunk.id.to_string());
     document.add_text(fields.document, chunk.document.to_string());
     document.add_text(fields.revision, chunk.revision.to_string());
@@ -257,4 +281,9 @@ fn document(fields: Fields, chunk: &IndexedChunk, listing: &Listing) -> TantivyD
     document.add_u64(fields.chunk_high, high);
     document.add_u64(fields.chunk_low, low);
     document
+}
+
+/// No field is stored, so the text itself is not needed.
+fn of_tokens(tokens: Vec<Token>) -> PreTokenizedString {
+    PreTokenizedString { text: String::new(), tokens }
 }
