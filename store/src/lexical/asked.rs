@@ -70,8 +70,9 @@ impl Asked {
         }
         let identifiers = as_written.iter().filter(|token| token.text.contains(IDENTIFIER_JOINT));
         let identifiers: Vec<(String, usize)> = identifiers.map(|token| (token.text.clone(), token.position)).collect();
-        let phrases = phrases(&query);
-        let names_something = !phrases.is_empty() || !identifiers.is_empty() && words.len() <= NAME_WORDS;
+        // In a long text quotation marks quote; they do not ask for anything.
+        let phrases = if words.len() <= LONGEST_REQUEST { phrases(&query) } else { Vec::new() };
+        let names_something = words.len() <= NAME_WORDS && !(phrases.is_empty() && identifiers.is_empty());
         let apart = spelled_apart(&as_written, &words);
         for (written, position) in identifiers.into_iter().chain(apart) {
             let identifier = AskedWord { written, stems: Vec::new(), count: 1, position };
@@ -83,7 +84,9 @@ impl Asked {
     }
 }
 
-/// In so few words an identifier is what is looked for. In a sentence it is one word among others: where that was
+/// More words than these are a text that was pasted.
+const LONGEST_REQUEST: usize = 20;
+/// In so few words an identifier or a phrase is what is looked for. In a sentence it is one word among others: where that was
 /// measured, the weights are those of any sentence.
 const NAME_WORDS: usize = 3;
 
@@ -182,5 +185,8 @@ mod tests {
         }
         assert!(Asked::read("a \"mark that stays open", Language::English, &[]).phrases.is_empty());
         assert!(Asked::read("\"\" \"-\"", Language::English, &[]).phrases.is_empty());
+        let words = ('a'..='z').map(|letter| format!("{letter}{letter}ing ")).collect::<String>();
+        let pasted = format!("the so called \"force majeure\" {words}");
+        assert!(Asked::read(&pasted, Language::English, &[]).phrases.is_empty(), "a quotation in a pasted text");
     }
 }

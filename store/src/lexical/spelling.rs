@@ -69,9 +69,10 @@ impl LexicalIndex {
                     }
                 }
             }
-            let mut candidates: Vec<(String, u64)> = frequencies.into_iter().collect();
-            // People seldom miss the first letter.
+            // People seldom miss the first letter, and hardly ever besides another one.
             let first = |term: &str| term.chars().next() == written.chars().next();
+            let possible = frequencies.into_iter().filter(|(term, _)| slips == 1 || first(term));
+            let mut candidates: Vec<(String, u64)> = possible.collect();
             candidates.sort_by(|left, right| {
                 (first(&right.0), right.1).cmp(&(first(&left.0), left.1)).then_with(|| left.0.cmp(&right.0))
             });
