@@ -14,6 +14,8 @@ pub struct Asked {
     pub words: Vec<AskedWord>,
     /// What stands in quotation marks: words as written, which a passage must hold side by side.
     pub phrases: Vec<Vec<String>>,
+    /// Whether the query names something rather than describing it: its words then count more than its meaning.
+    pub names_something: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,31 +69,31 @@ impl Asked {
             }
         }
         let identifiers = as_written.iter().filter(|token| token.text.contains(IDENTIFIER_JOINT));
-        let identifiers =
-            identifiers.map(|token| (token.text.clone(), token.position)).chain(spelled_apart(&as_written));
-        for (written, position) in identifiers.collect::<Vec<_>>() {
+        let identifiers: Vec<(String, usize)> = identifiers.map(|token| (token.text.clone(), token.position)).collect();
+        // In a long text quotation marks quote; they do not ask for anything.
+        let phrases = if words.len() <= LONGEST_REQUEST { phrases(&query) } else { Vec::new() };
+        let names_something = words.len() <= NAME_WORDS && !(phrases.is_empty() && identifiers.is_empty());
+        let apart = spelled_apart(&as_written, &words);
+        for (written, position) in identifiers.into_iter().chain(apart) {
             let identifier = AskedWord { written, stems: Vec::new(), count: 1, position };
             if !words.contains(&identifier) {
                 words.push(identifier);
             }
         }
-        Self { language, words, phrases: phrases(&query) }
-    }
-
-    /// Whether the query names something rather than describing it: its words then count more than its meaning.
-    /// An identifier in a sentence is one word among others: where that was measured, the weights are the same.
-    pub fn names_something(&self) -> bool {
-        const NAME_WORDS: usize = 3;
-        let (identifiers, words): (Vec<&AskedWord>, Vec<&AskedWord>) =
-            self.words.iter().partition(|word| word.is_identifier());
-        !self.phrases.is_empty() || !identifiers.is_empty() && words.len() <= NAME_WORDS
+        Self { language, words, phrases, names_something }
     }
 }
 
+/// More words than these are a text that was pasted.
+const LONGEST_REQUEST: usize = 20;
+/// In so few words an identifier or a phrase is what is looked for. In a sentence it is one word among others: where that was
+/// measured, the weights are those of any sentence.
+const NAME_WORDS: usize = 3;
+
 pub(super) use super::words::IDENTIFIER_JOINT;
 
-/// "ISO 9001" as "ISO9001" and "ISO-9001" are indexed.
-fn spelled_apart(tokens: &[Token]) -> Vec<(String, usize)> {
+/// "ISO 9001" as "ISO9001" and "ISO-9001" are indexed. Stop words name nothing: they are not among `words`.
+fn spelled_apart(tokens: &[Token], words: &[AskedWord]) -> Vec<(String, usize)> {
     const LONGEST_NAME: usize = 5;
     let plain: Vec<&Token> = tokens.iter().filter(|token| !token.text.contains(IDENTIFIER_JOINT)).collect();
     let joined = plain.windows(2).filter(|pair| {
@@ -100,6 +102,7 @@ fn spelled_apart(tokens: &[Token]) -> Vec<(String, usize)> {
             && name.text.chars().count() <= LONGEST_NAME
             && name.text.chars().all(char::is_alphabetic)
             && number.text.chars().all(|character| character.is_ascii_digit())
+            && words.iter().any(|word| word.written == name.text)
     });
     joined.map(|pair| (format!("{}{IDENTIFIER_JOINT}{}", pair[0].text, pair[1].text), pair[0].position)).collect()
 }
@@ -167,9 +170,10 @@ mod tests {
             let identifiers: Vec<&AskedWord> = asked.words.iter().filter(|word| word.is_identifier()).collect();
             assert_eq!(identifiers.len(), 1, "{query}: {asked:?}");
             assert_eq!(identifiers[0].written, format!("ab{IDENTIFIER_JOINT}1234"), "{query}");
-            assert!(asked.names_something());
+            assert_eq!(asked.names_something, query != "AB 1234");
         }
-        assert!(!Asked::read("when are the 42 quinces harvested", Language::English, &[]).names_something());
+        let sentence = Asked::read("when are the 42 quinces harvested", Language::English, &[]);
+        assert!(!sentence.names_something && !sentence.words.iter().any(AskedWord::is_identifier), "{sentence:?}");
     }
 
     #[test]
@@ -181,5 +185,8 @@ mod tests {
         }
         assert!(Asked::read("a \"mark that stays open", Language::English, &[]).phrases.is_empty());
         assert!(Asked::read("\"\" \"-\"", Language::English, &[]).phrases.is_empty());
+        let words = ('a'..='z').map(|letter| format!("{letter}{letter}ing ")).collect::<String>();
+        let pasted = format!("the so called \"force majeure\" {words}");
+        assert!(Asked::read(&pasted, Language::English, &[]).phrases.is_empty(), "a quotation in a pasted text");
     }
 }

@@ -66,6 +66,9 @@ impl LexicalIndex {
                     }
                 }
             }
+            // People seldom miss the first letter, and hardly ever besides another one.
+            let first = |term: &str| term.chars().next() == written.chars().next();
+            spellings.retain(|spelling| slips == 1 || first(spelling));
             let mut candidates = Vec::with_capacity(spellings.len());
             for spelling in spellings {
                 let frequency = view.frequency(&Term::from_field_text(self.fields.written, &spelling))?;
@@ -73,8 +76,6 @@ impl LexicalIndex {
                     candidates.push((spelling, frequency));
                 }
             }
-            // People seldom miss the first letter.
-            let first = |term: &str| term.chars().next() == written.chars().next();
             candidates.sort_by(|left, right| {
                 (first(&right.0), right.1).cmp(&(first(&left.0), left.1)).then_with(|| left.0.cmp(&right.0))
             });

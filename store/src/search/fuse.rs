@@ -34,7 +34,7 @@ pub fn dense_weight(asked: &Asked) -> f32 {
         | Language::Portuguese
         | Language::Other => 0.25,
     };
-    if asked.names_something() { of_language * NAMING_FACTOR } else { of_language }
+    if asked.names_something { of_language * NAMING_FACTOR } else { of_language }
 }
 
 /// Gives each candidate its score: 0…1 in the hybrid mode, the leg's own otherwise. `weight` is the dense leg's.
