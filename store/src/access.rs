@@ -8,7 +8,6 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
-use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
 use crate::Result;
@@ -139,7 +138,7 @@ pub(crate) fn revision_of(stamp: &str) -> Option<RevisionId> {
 }
 
 /// Why somebody may read a document, or may not.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Decision {
     pub may_read: bool,
     /// What the principal is on lists as; nothing for the operator, who needs no list.
@@ -159,7 +158,7 @@ impl Store {
     /// The readers of a collection.
     pub async fn collection_readers(&self, name: &str) -> Result<Vec<Reader>> {
         let collection = self.database.collection_id(name).await?;
-        parse(self.database.readers_of(&collection.to_string()).await?)
+        parse(&self.database.readers_of(&collection.to_string()).await?)
     }
 
     /// Replaces a collection's list. Counts from the next query on.
@@ -174,7 +173,7 @@ impl Store {
     /// A document's own list; none if it is not narrowed.
     pub async fn document_readers(&self, document: DocumentId) -> Result<Option<Vec<Reader>>> {
         let (_, own) = self.database.lists_of(document).await?;
-        own.map(|readers| parse(readers.into_iter().collect())).transpose()
+        own.map(|readers| parse(&readers)).transpose()
     }
 
     /// Narrows a document to a list of its own, or, with none, gives it back to all readers of its collection. Who is
@@ -231,8 +230,8 @@ impl Store {
     }
 }
 
-fn parse(readers: Vec<String>) -> Result<Vec<Reader>> {
-    readers.iter().map(|reader| reader.parse()).collect()
+fn parse<'a>(readers: impl IntoIterator<Item = &'a String>) -> Result<Vec<Reader>> {
+    readers.into_iter().map(|reader| reader.parse()).collect()
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::Result;
 use crate::access::{Principal, is_name};
+use crate::blobs::hexadecimal;
 use crate::error::StoreError;
 use crate::store::Store;
 
@@ -67,7 +68,7 @@ impl Store {
         if !is_name(label) {
             return Err(StoreError::Name);
         }
-        self.user(user).await?;
+        self.principal(user).await?;
         // 244 random bits: nothing that could be guessed, so a plain hash is enough.
         let key = format!("{KEY_PREFIX}{}{}", uuid::Uuid::new_v4().simple(), uuid::Uuid::new_v4().simple());
         let record = self.database.insert_key(user, label, &hash(&key)).await?;
@@ -93,5 +94,5 @@ impl Store {
 }
 
 fn hash(key: &str) -> String {
-    Sha256::digest(key.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+    hexadecimal(&Sha256::digest(key.as_bytes()))
 }

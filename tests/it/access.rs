@@ -64,11 +64,7 @@ fn a_user_is_shown_what_the_user_may_read() {
         bench.as_anna("/api/v1/ask", Some(&json!({"question": "What are the director's wages?", "stream": false})));
     assert_eq!(answer.status, 200, "{}", answer.text);
     assert!(!answer.text.contains("four hundred") && !answer.text.contains("Bert"), "{}", answer.text);
-    let chat =
-        json!({"model": "default", "messages": [{"role": "user", "content": "Who was warned about late wages?"}]});
-    let models = bench.as_anna("/v1/models", None).json();
-    let mut chat = chat;
-    chat["model"] = models["data"][0]["id"].clone();
+    let chat = json!({"messages": [{"role": "user", "content": "Who was warned about late wages?"}]});
     let written = bench.as_anna("/v1/chat/completions", Some(&chat));
     assert_eq!(written.status, 200, "{}", written.text);
     assert!(!written.text.contains("Bert"), "{}", written.text);

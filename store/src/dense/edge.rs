@@ -53,20 +53,18 @@ impl EdgeIndex {
         fs_err::create_dir_all(&shard_folder)?;
         let params = EdgeVectorParamsBuilder::new(dimensions, Distance::Cosine).build();
         let config = EdgeConfig::builder().vector("", params).on_disk_payload(false).build();
-        let is_new = !shard_folder.join("segments").exists() || read_applied(folder)?.is_none();
-        if is_new {
-            // None, or one whose points have other fields.
+        let applied = read_applied(folder)?.filter(|_| shard_folder.join("segments").exists());
+        let shard = if applied.is_some() {
+            EdgeShard::load(&shard_folder, Some(config)).map_err(StoreError::dense)?
+        } else {
+            // There is none, or one whose points have other fields.
             fs_err::remove_dir_all(&shard_folder)?;
             fs_err::create_dir_all(&shard_folder)?;
-        }
-        let shard = if is_new {
             let shard = EdgeShard::new(&shard_folder, config).map_err(StoreError::dense)?;
             index_payload(&shard)?;
             shard
-        } else {
-            EdgeShard::load(&shard_folder, Some(config)).map_err(StoreError::dense)?
         };
-        let opened_at = if is_new { 0 } else { read_applied(folder)?.unwrap_or(0) };
+        let opened_at = applied.unwrap_or(0);
         let writing = Writing { folder: folder.to_owned(), points_since_optimize: 0, is_closed: false };
         Ok(Self { shard: Arc::new(shard), writing: Arc::new(Mutex::new(writing)), opened_at })
     }

@@ -112,9 +112,9 @@ impl ServerIndex {
     }
 
     pub async fn apply(&self, removed: &[RevisionId], added: &[IndexedRevision]) -> Result<()> {
-        let chunks = || added.iter().flat_map(|added| added.chunks.iter().map(|chunk| (chunk, &added.listing)));
-        let all: Vec<(&IndexedChunk, &Listing)> = chunks().collect();
-        for part in all.chunks(POINTS_PER_REQUEST) {
+        let chunks = added.iter().flat_map(|added| added.chunks.iter().map(|chunk| (chunk, &added.listing)));
+        let chunks: Vec<(&IndexedChunk, &Listing)> = chunks.collect();
+        for part in chunks.chunks(POINTS_PER_REQUEST) {
             let points: Vec<PointStruct> = part.iter().map(|(chunk, listing)| point(chunk, listing)).collect();
             let request = UpsertPointsBuilder::new(&self.collection, points).wait(true);
             self.client.upsert_points(request).await.map_err(|error| self.failed(&error))?;
@@ -124,8 +124,8 @@ impl ServerIndex {
         }
         // Last, and only what was not put in again: others search, and what is there is found at any time.
         let mut filter = Filter::must([Condition::matches(REVISION, texts(removed))]);
-        if !all.is_empty() {
-            filter.must_not.push(Condition::has_id(chunks().map(|(chunk, _)| chunk.id.to_string())));
+        if !chunks.is_empty() {
+            filter.must_not.push(Condition::has_id(chunks.iter().map(|(chunk, _)| chunk.id.to_string())));
         }
         let request = DeletePointsBuilder::new(&self.collection).points(filter).wait(true);
         self.client.delete_points(request).await.map_err(|error| self.failed(&error))?;

@@ -6,7 +6,7 @@ use sqlx::any::AnyArguments;
 use sqlx::query::Query;
 use sqlx::{Any, Row as _};
 
-use super::{Database, Transaction, id};
+use super::{Database, Transaction, id, places};
 use crate::Result;
 use crate::access::{Grant, Reader};
 use crate::error::StoreError;
@@ -24,34 +24,27 @@ pub struct Named {
 /// A condition on documents `d`: those that the grant opens. Its parameters are numbered from `first`, and bound by
 /// [`bind`].
 pub fn may_read(grant: &Grant, first: usize) -> String {
-    match grant {
-        Grant::Everything => "1 = 1".into(),
-        Grant::Readers(readers) if readers.is_empty() => "1 = 0".into(),
-        Grant::Readers(readers) => {
-            let places = places(readers.len(), first);
-            format!(
-                "exists (select 1 from access_entries a where a.subject_id = d.collection_id and a.reader in ({places})) \
-                 and (d.narrowed = 0 or exists (select 1 from access_entries a where a.subject_id = d.id and a.reader in ({places})))"
-            )
-        }
-    }
+    condition(grant, first, |places| {
+        format!("{} and (d.narrowed = 0 or {})", is_on_list("d.collection_id", places), is_on_list("d.id", places))
+    })
 }
 
 /// A condition on collections `c`.
 pub fn may_enter(grant: &Grant, first: usize) -> String {
+    condition(grant, first, |places| is_on_list("c.id", places))
+}
+
+/// `of_readers` makes the condition out of the places of the readers.
+fn condition(grant: &Grant, first: usize, of_readers: impl Fn(&str) -> String) -> String {
     match grant {
         Grant::Everything => "1 = 1".into(),
         Grant::Readers(readers) if readers.is_empty() => "1 = 0".into(),
-        Grant::Readers(readers) => {
-            let places = places(readers.len(), first);
-            format!("exists (select 1 from access_entries a where a.subject_id = c.id and a.reader in ({places}))")
-        }
+        Grant::Readers(readers) => of_readers(&places(first, readers.len())),
     }
 }
 
-fn places(count: usize, first: usize) -> String {
-    let places: Vec<String> = (first..first + count).map(|place| format!("${place}")).collect();
-    places.join(", ")
+fn is_on_list(subject: &str, places: &str) -> String {
+    format!("exists (select 1 from access_entries a where a.subject_id = {subject} and a.reader in ({places}))")
 }
 
 /// Binds what [`may_read`] and [`may_enter`] left open.

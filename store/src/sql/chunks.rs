@@ -4,7 +4,7 @@ use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, Row as _};
 
 use super::access::{bind, may_read};
-use super::{Database, Transaction, count, id};
+use super::{Database, Transaction, count, id, places};
 use crate::Result;
 use crate::access::{Grant, Listing};
 use crate::error::StoreError;
@@ -68,12 +68,7 @@ impl Database {
         chunks: &[NewChunk],
     ) -> Result<()> {
         for part in chunks.chunks(ROWS_PER_STATEMENT) {
-            // Numbered by hand: a query builder for both databases writes `?`, which PostgreSQL does not know.
-            let row = |place: usize| {
-                let first = place * COLUMNS + 1;
-                let places: Vec<String> = (first..first + COLUMNS).map(|place| format!("${place}")).collect();
-                format!("({})", places.join(", "))
-            };
+            let row = |place: usize| format!("({})", places(place * COLUMNS + 1, COLUMNS));
             let rows: Vec<String> = (0..part.len()).map(row).collect();
             let statement = format!(
                 "insert into chunks (id, revision_id, document_id, ordinal, text, heading_path, page, char_start, \
@@ -131,14 +126,13 @@ impl Database {
     ) -> Result<Vec<VisibleChunk>> {
         let mut found = Vec::with_capacity(chunks.len());
         for part in chunks.chunks(ROWS_PER_STATEMENT) {
-            let places: Vec<String> = (1..=part.len()).map(|place| format!("${place}")).collect();
             let statement = format!(
                 "select k.id, k.revision_id, k.document_id, r.collection_id, r.title, k.heading_path, k.text, k.language, \
                  k.embedding, d.file_name, r.media_type, k.page, k.char_start, k.char_end \
                  from chunks k join revisions r on r.id = k.revision_id \
                  join documents d on d.id = k.document_id and d.current_revision = k.revision_id \
                  where k.id in ({}) and {}",
-                places.join(", "),
+                places(1, part.len()),
                 may_read(grant, part.len() + 1)
             );
             let mut query = sqlx::query(AssertSqlSafe(statement));

@@ -144,6 +144,11 @@ fn id<T: std::str::FromStr<Err = uuid::Error>>(row: &AnyRow, column: &str) -> Re
     text.parse().map_err(|error| StoreError::damaged("id", error))
 }
 
+/// `$2, $3, $4`: numbered by hand, since a query builder for both databases writes `?`, which Postgres does not know.
+fn places(first: usize, count: usize) -> String {
+    (first..first + count).map(|number| format!("${number}")).collect::<Vec<_>>().join(", ")
+}
+
 fn count(row: &AnyRow) -> Result<u64> {
     let count: i64 = row.try_get(0)?;
     Ok(count as u64)

@@ -4,7 +4,7 @@ use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, Row as _};
 
 use super::documents::counts;
-use super::id;
+use super::{id, places};
 use crate::Result;
 use crate::document::Counts;
 use crate::error::StoreError;
@@ -194,11 +194,6 @@ impl Sources {
         .await?;
         counts(&rows)
     }
-}
-
-/// `$2, $3, $4`
-fn places(first: usize, count: usize) -> String {
-    (first..first + count).map(|number| format!("${number}")).collect::<Vec<_>>().join(", ")
 }
 
 fn read(row: &AnyRow) -> Result<KnownItem> {

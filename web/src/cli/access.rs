@@ -99,7 +99,11 @@ pub fn users(settings: &Settings, command: &UsersCommand, json: bool) -> anyhow:
         }
         UsersCommand::Remove { name } => {
             client.delete(&format!("/api/v1/users/{}", encoded(name)))?;
-            if json { print_json(&json!({"removed": name})) } else { Ok(println!("removed {name}")) }
+            if json {
+                return print_json(&json!({"removed": name}));
+            }
+            println!("removed {name}");
+            Ok(())
         }
     }
 }
@@ -123,13 +127,18 @@ pub fn keys(settings: &Settings, command: &KeysCommand, json: bool) -> anyhow::R
             if json {
                 return print_json(&made);
             }
-            eprintln!("a key for {user}, shown this once; revoke it with `terroir keys revoke {}`", made["id"]);
+            let id = made["id"].as_str().unwrap_or_default();
+            eprintln!("a key for {user}, shown this once; revoke it with `terroir keys revoke {id}`");
             println!("{}", made["key"].as_str().unwrap_or_default());
             Ok(())
         }
         KeysCommand::Revoke { id } => {
             client.delete(&format!("/api/v1/keys/{id}"))?;
-            if json { print_json(&json!({"revoked": id})) } else { Ok(println!("revoked {id}")) }
+            if json {
+                return print_json(&json!({"revoked": id}));
+            }
+            println!("revoked {id}");
+            Ok(())
         }
     }
 }
