@@ -133,7 +133,7 @@ async fn quoted_words_must_be_there_as_written() {
     let hybrid = ask(&store, scope, Mode::Hybrid, "\"force majeure\"").await;
     assert_eq!(hybrid.hits.len(), 1, "what only the meaning proposes has to hold the phrase as well");
     assert_eq!(
-        found(&store, "\"force mineure\" storm").await,
+        found(&store, "\"force contract\" storm").await,
         ["words"],
         "a phrase that is nowhere does not hide the rest"
     );
