@@ -10,6 +10,7 @@
 //! `search`, who may read what in `access.rs`. Nothing here knows a model: vectors come and go as `&[f32]`.
 
 mod access;
+mod backup;
 mod blobs;
 mod dense;
 mod doctor;
@@ -31,6 +32,7 @@ mod store;
 mod users;
 
 pub use access::{Decision, Principal, Reader};
+pub use backup::{Contents, Manifest, Restore, inspect, migrate, restore};
 pub use blobs::{Blob, Blobs};
 pub use doctor::{Difference, DoctorReport};
 pub use document::{

@@ -61,6 +61,7 @@ use crate::routes;
         routes::revoke_key,
         routes::search,
         routes::ask,
+        routes::back_up,
         routes::reindex,
         routes::doctor,
         routes::models,

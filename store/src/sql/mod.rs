@@ -3,6 +3,7 @@
 
 pub mod access;
 pub mod answers;
+pub mod backups;
 pub mod changes;
 pub mod checkpoints;
 pub mod chunks;
@@ -12,6 +13,7 @@ pub mod jobs;
 pub mod lanes;
 pub mod overview;
 pub mod revisions;
+pub mod rows;
 pub mod source_items;
 pub mod sources;
 pub mod syncs;
@@ -21,16 +23,22 @@ use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use sqlx::any::{AnyPoolOptions, AnyRow, install_default_drivers};
+use sqlx::migrate::Migrator;
 use sqlx::{Any, AnyPool, Executor as _, Row as _};
 
 use crate::Result;
 use crate::error::StoreError;
 
-static SQLITE: sqlx::migrate::Migrator = sqlx::migrate!("./migrations/sqlite");
-static POSTGRES: sqlx::migrate::Migrator = sqlx::migrate!("./migrations/postgres");
+static SQLITE: Migrator = sqlx::migrate!("./migrations/sqlite");
+static POSTGRES: Migrator = sqlx::migrate!("./migrations/postgres");
 
 /// A transaction that is under way.
 pub type Transaction = sqlx::Transaction<'static, Any>;
+
+/// The last migration of this program. Both databases have the same ones.
+pub fn schema_version() -> i64 {
+    SQLITE.iter().map(|migration| migration.version).max().unwrap_or_default()
+}
 
 /// The truth. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -48,6 +56,23 @@ enum Kind {
 impl Database {
     /// Connects and brings the schema up to date.
     pub async fn open(data_dir: &Path, url: Option<&str>) -> Result<Self> {
+        let database = Self::connect(data_dir, url).await?;
+        database.migrations().run(&database.pool).await?;
+        Ok(database)
+    }
+
+    /// Connects and brings the schema to what it was after a given migration. One that is further on is refused:
+    /// migrations only go forward.
+    pub async fn open_at(data_dir: &Path, url: Option<&str>, version: i64) -> Result<Self> {
+        let database = Self::connect(data_dir, url).await?;
+        if database.version().await?.is_some_and(|applied| applied > version) {
+            return Err(StoreError::NotUnused);
+        }
+        database.migrations().run_to(version, &database.pool).await?;
+        Ok(database)
+    }
+
+    async fn connect(data_dir: &Path, url: Option<&str>) -> Result<Self> {
         install_default_drivers();
         let file = data_dir.join("terroir.sqlite");
         let (url, kind) = match url {
@@ -74,13 +99,30 @@ impl Database {
             })
             .connect(&url)
             .await?;
-        let database = Self { pool, kind };
-        let migrator = match kind {
+        Ok(Self { pool, kind })
+    }
+
+    fn migrations(&self) -> &'static Migrator {
+        match self.kind {
             Kind::Sqlite => &SQLITE,
             Kind::Postgres => &POSTGRES,
+        }
+    }
+
+    /// The last migration that the database has had.
+    async fn version(&self) -> Result<Option<i64>> {
+        // Asked for the table first: in PostgreSQL a failed statement is written to the server's log.
+        let known = match self.kind {
+            Kind::Sqlite => "select 1 from sqlite_master where name = '_sqlx_migrations'",
+            Kind::Postgres => {
+                "select 1 from pg_tables where tablename = '_sqlx_migrations' and schemaname = any(current_schemas(false))"
+            }
         };
-        migrator.run(&database.pool).await?;
-        Ok(database)
+        if sqlx::query(known).fetch_optional(&self.pool).await?.is_none() {
+            return Ok(None);
+        }
+        let row = sqlx::query("select max(version) from _sqlx_migrations").fetch_one(&self.pool).await?;
+        Ok(row.try_get(0)?)
     }
 
     pub fn is_shared(&self) -> bool {

@@ -2,6 +2,7 @@
 //! runs on the data folder, or to one started for the length of the command. So there is one behaviour.
 
 mod access;
+mod backup;
 mod bench;
 mod client;
 mod documents;
@@ -97,6 +98,12 @@ enum Command {
     /// List, import, download or verify models
     #[command(subcommand)]
     Models(models::ModelsCommand),
+    /// Write everything that is kept into one file, while the service goes on
+    Backup(backup::BackupArgs),
+    /// Put a backup back, into a new data folder or a new database
+    Restore { file: PathBuf },
+    /// Move from `SQLite` to `PostgreSQL`, or back
+    Migrate(backup::MigrateArgs),
     /// Build both indexes anew from the database
     Reindex,
     /// Compare database and indexes
@@ -183,6 +190,9 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Why { document } => return access::why(&settings, &document, user.as_deref(), json),
         Command::Collections(command) => documents::collections(&settings, &command, json)?,
         Command::Models(command) => models::models(&settings, &command, json)?,
+        Command::Backup(arguments) => backup::back_up(&settings, &arguments, json)?,
+        Command::Restore { file } => return backup::restore(&settings, &file, json),
+        Command::Migrate(arguments) => return backup::migrate(&settings, &arguments, json),
         Command::Reindex => maintenance::reindex(&settings, json)?,
         Command::Doctor { repair } => return maintenance::doctor(&settings, repair, json),
         Command::Eval(command) => evaluate::evaluate(&settings, &command, json)?,

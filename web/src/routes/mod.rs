@@ -2,6 +2,7 @@
 
 mod access;
 mod ask;
+mod backup;
 mod chat;
 mod collections;
 mod completions;
@@ -23,8 +24,8 @@ mod users;
 use actix_web::web;
 
 pub(crate) use self::{
-    access::*, ask::*, chat::*, collections::*, completions::*, content::*, documents::*, events::*, health::*,
-    maintenance::*, openai::*, queue::*, rerank::*, search::*, sources::*, status::*, upload::*, users::*,
+    access::*, ask::*, backup::*, chat::*, collections::*, completions::*, content::*, documents::*, events::*,
+    health::*, maintenance::*, openai::*, queue::*, rerank::*, search::*, sources::*, status::*, upload::*, users::*,
 };
 use crate::openapi;
 
@@ -74,6 +75,7 @@ pub fn all(config: &mut web::ServiceConfig) {
         .service(revoke_key)
         .service(search)
         .service(ask)
+        .service(back_up)
         .service(reindex)
         .service(doctor)
         .service(models)
