@@ -150,16 +150,13 @@ pub fn read<T>(
     }
     let mut taken = begin(&manifest)?;
     let mut found = Contents::default();
+    let mut end = None;
     for entry in entries {
         let mut entry = entry.map_err(unreadable)?;
         let name = name_of(&entry)?;
         if name == END {
-            let contents: Contents = note(entry)?;
-            return if (Contents { missing_blobs: contents.missing_blobs, ..found }) == contents {
-                Ok((taken, manifest, contents))
-            } else {
-                Err(StoreError::Backup("it does not hold what it says it holds".into()))
-            };
+            end = Some(note::<Contents>(entry)?);
+            break;
         }
         if let Some(sha256) = name.strip_prefix("blobs/") {
             found.blobs += 1;
@@ -176,7 +173,14 @@ pub fn read<T>(
         }
         // Anything else is of a later version that this format allows for.
     }
-    Err(StoreError::Backup("it is cut off".into()))
+    let contents = end.ok_or_else(|| StoreError::Backup("it is cut off".into()))?;
+    // To the very end: there the compression keeps the checksum of all that came before.
+    std::io::copy(&mut archive.into_inner(), &mut std::io::sink()).map_err(unreadable)?;
+    if (Contents { missing_blobs: contents.missing_blobs, ..found }) == contents {
+        Ok((taken, manifest, contents))
+    } else {
+        Err(StoreError::Backup("it does not hold what it says it holds".into()))
+    }
 }
 
 /// Reads an archive through without keeping anything: whether it can be restored, and what it holds.

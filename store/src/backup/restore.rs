@@ -1,12 +1,12 @@
 //! A backup back into an unused place, and one database into another.
 
 use std::collections::BTreeSet;
-use std::io::Read;
+use std::io::{Read, Seek};
 use std::path::{Path, PathBuf};
 
 use tokio::runtime::Handle;
 
-use super::archive::{Part, read};
+use super::archive::{Part, inspect, read};
 use super::target::{Target, remove_if_there};
 use super::{Contents, Manifest};
 use crate::Result;
@@ -27,9 +27,12 @@ pub struct Restore {
     pub place: String,
 }
 
-/// Puts a backup where nothing is yet. Until it is whole, nothing can be seen of it; if it cannot be read to its
-/// end, nothing stays of it. Blocking: not for an async thread.
-pub fn restore(runtime: &Handle, to: &Restore, source: impl Read) -> Result<(Manifest, Contents)> {
+/// Puts a backup where nothing is yet. It is read through first: nothing is done with one that is damaged. Until all
+/// of it is in place, nothing can be seen of it, and if that cannot be, nothing stays of it. Blocking: not for an
+/// async thread.
+pub fn restore(runtime: &Handle, to: &Restore, mut source: impl Read + Seek) -> Result<(Manifest, Contents)> {
+    inspect(&mut source)?;
+    source.rewind()?;
     fs_err::create_dir_all(&to.data_dir)?;
     let _lock = FolderLock::take(&to.data_dir)?;
     let blobs = Blobs::open(to.originals_dir.clone())?;
@@ -106,6 +109,8 @@ pub async fn migrate(data_dir: &Path, from: Option<&str>, to: Option<&str>) -> R
 
 #[cfg(test)]
 mod tests {
+    use std::io::Cursor;
+
     use serde_json::json;
 
     use super::*;
@@ -153,7 +158,7 @@ mod tests {
             ("jobs", job)
         };
         let file = archive(1, &[job(1, "queued"), job(2, "cancelled")]);
-        restore(runtime.handle(), &place(folder.path()), &file[..]).unwrap();
+        restore(runtime.handle(), &place(folder.path()), Cursor::new(file)).unwrap();
         let kept = runtime.block_on(async {
             let database = Database::open(folder.path(), None).await.unwrap();
             let mut snapshot = database.snapshot().await.unwrap();
@@ -171,7 +176,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let runtime = tokio::runtime::Runtime::new().unwrap();
         let file = archive(schema_version() + 1, &[]);
-        let refused = restore(runtime.handle(), &place(folder.path()), &file[..]).unwrap_err();
+        let refused = restore(runtime.handle(), &place(folder.path()), Cursor::new(file)).unwrap_err();
         assert!(matches!(&refused, StoreError::NewerBackup(version) if version == "0.0.9"), "{refused}");
     }
 }

@@ -98,8 +98,9 @@ fn described(contents: &Contents) -> String {
 pub fn restore(settings: &Settings, file: &Path, json: bool) -> anyhow::Result<ExitCode> {
     refuse_beside_a_service(settings)?;
     let source = fs_err::File::open(file)?;
+    // It goes by twice: the first time to see that it is whole.
     let bar = ProgressBar::new(source.metadata()?.len());
-    bar.set_style(ProgressStyle::with_template("restoring {wide_bar} {bytes}/{total_bytes} {eta}")?);
+    bar.set_style(ProgressStyle::with_template("restoring {wide_bar} {percent} % {eta}")?);
     let to = Restore {
         data_dir: settings.data_dir.clone(),
         originals_dir: settings.originals_dir(),
