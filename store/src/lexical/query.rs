@@ -16,7 +16,6 @@ use super::bm25::{FieldWord, WordsQuery};
 use super::in_scope::View;
 use crate::Result;
 use crate::ids::ChunkId;
-use crate::language::Language;
 use crate::search::Scope;
 
 /// What a word counts for in the title and the headings, beside what it counts for in the passage, of which they
@@ -30,10 +29,8 @@ const PAIR_BOOST: f32 = 0.1;
 const PAIR_DISTANCE: usize = 3;
 
 /// What a word counts for in the very form that was asked for, accents included, beside what its stem counts for.
-/// French endings and accents tell words apart; where a language has few of either, the stem says all.
-fn written_boost(language: Language) -> f32 {
-    if language == Language::English { 0.1 } else { 0.3 }
-}
+/// French endings and accents tell words apart.
+const WRITTEN_BOOST: f32 = 0.1;
 
 /// What the index is asked for: the words of a query with the forms that the index has of them.
 #[derive(Debug, Clone)]
@@ -128,7 +125,6 @@ impl LexicalIndex {
 
     fn words(&self, wanted: &Wanted) -> Vec<FieldWord> {
         let fields = self.fields;
-        let exact = written_boost(wanted.asked.language);
         let mut words = Vec::new();
         for (word, (asked, longer)) in wanted.asked.words.iter().zip(&wanted.longer).enumerate() {
             let stems = |field: Field| asked.stems.iter().map(move |stem| (Term::from_field_text(field, stem), 1.0));
@@ -145,7 +141,7 @@ impl LexicalIndex {
                 forms: stems(fields.body).chain(longer).collect(),
                 boost: count,
             });
-            words.push(FieldWord { word, field: fields.written, forms: written, boost: count * exact });
+            words.push(FieldWord { word, field: fields.written, forms: written, boost: count * WRITTEN_BOOST });
             words.push(FieldWord {
                 word,
                 field: fields.headings,
