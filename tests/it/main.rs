@@ -4,6 +4,7 @@
 mod access;
 mod answers;
 mod architecture;
+mod backup;
 mod bad_input;
 mod commands;
 mod crash;

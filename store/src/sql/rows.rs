@@ -16,7 +16,7 @@ use crate::error::StoreError;
 pub type TableRow = Map<String, Value>;
 
 /// In an order in which what a row refers to is there before it.
-pub const TABLES: [&str; 16] = [
+pub const TABLES: [&str; 17] = [
     "meta",
     "collections",
     "documents",
@@ -33,9 +33,10 @@ pub const TABLES: [&str; 16] = [
     "memberships",
     "keys",
     "access_entries",
+    "backups",
 ];
-/// Tables that stay behind: work that the next worker does again, and the backups that were made here.
-pub const LEFT_BEHIND: [&str; 2] = ["checkpoints", "backups"];
+/// Tables that stay behind: work that the next worker does again.
+pub const LEFT_BEHIND: [&str; 1] = ["checkpoints"];
 /// Facts about a database that are true of no other.
 const OF_ONE_DATABASE: [&str; 1] = ["database_id"];
 /// Columns that the database counts up by itself.
