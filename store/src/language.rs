@@ -83,7 +83,7 @@ pub fn likelihoods(text: &str) -> Vec<(Language, f64)> {
 
 /// The language of a query, among the languages that the documents in scope are in; and how many chunks are in
 /// each. One language in scope needs no guess. Otherwise a few words say little, and that nearly all chunks are in
-/// one language says much: its share counts, by its square root, so that a sentence in a rare language is still
+/// one language says much: its share counts, by its fourth root, so that a sentence in a rare language is still
 /// told by its words.
 pub fn detect_query(text: &str, in_scope: &[(Language, u64)]) -> Language {
     match in_scope {
@@ -93,7 +93,7 @@ pub fn detect_query(text: &str, in_scope: &[(Language, u64)]) -> Language {
     }
     let weighed = likelihoods(text).into_iter().filter_map(|(language, likelihood)| {
         let (_, chunks) = in_scope.iter().find(|(known, _)| *known == language)?;
-        Some((language, likelihood * (*chunks as f64).sqrt()))
+        Some((language, likelihood * (*chunks as f64).powf(0.25)))
     });
     weighed.max_by(|left, right| left.1.total_cmp(&right.1)).map_or(Language::Other, |(language, _)| language)
 }

@@ -115,7 +115,7 @@ impl Database {
         let known = match self.kind {
             Kind::Sqlite => "select 1 from sqlite_master where name = '_sqlx_migrations'",
             Kind::Postgres => {
-                "select 1 from pg_tables where tablename = '_sqlx_migrations' and schemaname = any(current_schemas(false))"
+                "select 1 from pg_tables where tablename = '_sqlx_migrations' and schemaname = any(current_schemas(false)::text[])"
             }
         };
         if sqlx::query(known).fetch_optional(&self.pool).await?.is_none() {

@@ -96,10 +96,24 @@ impl Database {
         Ok(())
     }
 
+    /// Tables of ours that are there: an older schema has not all of them.
+    async fn existing_tables(&self, transaction: &mut Transaction) -> Result<Vec<&'static str>> {
+        let statement = match self.kind {
+            Kind::Sqlite => "select name from sqlite_master where type = 'table'",
+            Kind::Postgres => {
+                "select tablename::text from pg_tables where schemaname = any(current_schemas(false)::text[])"
+            }
+        };
+        let rows = sqlx::query(statement).fetch_all(&mut **transaction).await?;
+        let names: Vec<String> = rows.iter().map(|row| row.try_get(0)).collect::<std::result::Result<_, _>>()?;
+        let ours = TABLES.into_iter().chain(LEFT_BEHIND);
+        Ok(ours.filter(|table| names.iter().any(|name| name == table)).collect())
+    }
+
     /// Empties the tables that are filled from elsewhere. What a new database has by itself is not to be kept
     /// beside it.
     pub async fn empty_tables(&self, transaction: &mut Transaction) -> Result<()> {
-        for table in LEFT_BEHIND.iter().chain(TABLES.iter().rev()) {
+        for table in self.existing_tables(transaction).await?.into_iter().rev() {
             sqlx::query(AssertSqlSafe(format!("delete from {table}"))).execute(&mut **transaction).await?;
         }
         Ok(())
@@ -107,7 +121,9 @@ impl Database {
 
     /// Whether nothing was ever put in: no document, source, user, answer or key.
     pub async fn is_unused(&self, transaction: &mut Transaction) -> Result<bool> {
-        for table in ["documents", "sources", "users", "answers", "changes"] {
+        let made_by_people = ["documents", "sources", "users", "answers", "changes"];
+        let existing = self.existing_tables(transaction).await?;
+        for table in existing.into_iter().filter(|table| made_by_people.contains(table)) {
             let statement = format!("select 1 from {table} limit 1");
             if sqlx::query(AssertSqlSafe(statement)).fetch_optional(&mut **transaction).await?.is_some() {
                 return Ok(false);
@@ -119,7 +135,8 @@ impl Database {
     /// Makes the database count on from the rows that were put in. `SQLite` does so by itself.
     pub async fn count_on(&self, transaction: &mut Transaction) -> Result<()> {
         if self.kind == Kind::Postgres {
-            for (table, column) in COUNTED {
+            let existing = self.existing_tables(transaction).await?;
+            for (table, column) in COUNTED.into_iter().filter(|(table, _)| existing.contains(table)) {
                 let statement = format!(
                     "select setval(pg_get_serial_sequence('{table}', '{column}'), \
                      coalesce((select max({column}) from {table}), 0) + 1, false)"
@@ -143,6 +160,9 @@ impl Database {
 
     /// Sources that only the service of one data folder can see are seen by another from now on.
     pub async fn move_sources(&self, transaction: &mut Transaction, from: &str, to: &str) -> Result<()> {
+        if !self.existing_tables(transaction).await?.contains(&"sources") {
+            return Ok(());
+        }
         sqlx::query("update sources set place = $2 where place = $1")
             .bind(from)
             .bind(to)
