@@ -4,6 +4,7 @@ pub mod analysis;
 mod in_scope;
 pub mod index;
 mod query;
+mod sweep;
 mod words;
 
 pub use index::LexicalIndex;
