@@ -90,7 +90,7 @@ impl Until {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::LookedAgain => {
-                "the removal is completed: it broke off before it looked again (terroir doctor --repair)"
+                "somebody looks again: the removal broke off before it did (terroir doctor tells of the indexes)"
             }
             Self::RemovedAgain => "it is removed again: it was added anew meanwhile",
             Self::SourceLetsGo => {

@@ -31,7 +31,7 @@ pub(crate) fn without(body: &str, document: DocumentId) -> String {
         body["text"] = kept_text(text, &body["citations"], document).into();
     }
     for list in ["citations", "passages"] {
-        for part in body[list].as_array_mut().into_iter().flatten() {
+        for part in body.get_mut(list).and_then(Value::as_array_mut).into_iter().flatten() {
             if is_of(part, document) {
                 blank(part);
                 part["removed"] = true.into();
