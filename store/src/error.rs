@@ -31,6 +31,8 @@ pub enum StoreError {
     NoSuchSource(String),
     #[error("there is no user {0}")]
     NoSuchUser(String),
+    #[error("there is no receipt {0}")]
+    NoSuchReceipt(String),
     #[error("there is no key {0}")]
     NoSuchKey(String),
     #[error("{0:?} is no reader; write public, user:NAME or group:NAME")]

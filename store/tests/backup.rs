@@ -5,17 +5,21 @@ mod bench;
 
 use std::io::{Cursor, Write};
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bench::{Random, add, databases, enqueue, open};
 use terroir_store::{
-    Contents, DocumentFilter, Mode, Principal, Reader, Restore, SearchRequest, Store, StoreError, inspect, migrate,
-    restore,
+    Contents, DocumentFilter, Mode, NewAnswer, Principal, Reader, Restore, SearchRequest, Store, StoreError, inspect,
+    migrate, restore,
 };
 use tokio::runtime::Handle;
 
 const WORDS: [&str; 8] = ["quinces", "pears", "cellar", "harvest", "council", "meadow", "minutes", "straw"];
 const PLACE: &str = "here";
+/// While a backup is made.
+const CHANGES: u64 = 20;
 
 fn text(random: &mut Random) -> String {
     (0..12).map(|_| WORDS[random.next(WORDS.len() as u64) as usize]).collect::<Vec<_>>().join(" ")
@@ -40,7 +44,15 @@ async fn fill(store: &Store, random: &mut Random) {
         store.remove_document(gone).await.unwrap();
     }
     enqueue(store, "queued.txt", "in the queue", None).await;
-    store.keep_answer("an answer", "when?", None, "{\"text\":\"in October – «octobre»\"}").await.unwrap();
+    let answer = NewAnswer {
+        id: "an answer".into(),
+        question: "when?".into(),
+        collection: None,
+        body: "{\"text\":\"in October – «octobre»\"}".into(),
+        documents: Vec::new(),
+        asked_by: Some("anna".into()),
+    };
+    store.keep_answer(&answer).await.unwrap();
     // Scores are made of what is in the index, and what was removed is there until segments are merged.
     store.reindex().await.unwrap();
 }
@@ -67,6 +79,7 @@ async fn answers(store: &Store) -> Vec<String> {
         answers.push(format!("{:?}", store.collections(principal).await.unwrap()));
     }
     answers.push(format!("{:?}", store.users().await.unwrap()));
+    answers.push(format!("{:?}", store.receipts(None, 100).await.unwrap()));
     answers
 }
 
@@ -163,14 +176,22 @@ async fn what_was_backed_up_answers_the_same_in_either_database() {
     }
 }
 
-/// Slow enough for something to happen meanwhile.
-struct Slow(Vec<u8>);
+/// Writes a little when something has changed, and all at once when enough has.
+struct Patient {
+    file: Vec<u8>,
+    writes: u64,
+    changes: Arc<AtomicU64>,
+}
 
-impl Write for Slow {
+impl Write for Patient {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        std::thread::sleep(Duration::from_millis(25));
-        let some = bytes.len().min(2_000);
-        self.0.extend(&bytes[..some]);
+        self.writes += 1;
+        let awaited = self.writes.min(CHANGES);
+        while self.changes.load(Ordering::Relaxed) < awaited {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        let some = if awaited < CHANGES { bytes.len().min(4_000) } else { bytes.len() };
+        self.file.extend(&bytes[..some]);
         Ok(some)
     }
 
@@ -191,25 +212,27 @@ async fn a_backup_made_while_documents_come_and_go_is_of_one_moment() {
             add(&store, &format!("{number}.txt"), &format!("quinces {noise}"), None, random.vector()).await;
         }
         let runtime = Handle::current();
+        let changes = Arc::new(AtomicU64::new(0));
         let making = {
-            let store = store.clone();
+            let (store, changes) = (store.clone(), Arc::clone(&changes));
             tokio::task::spawn_blocking(move || {
-                let mut sink = Slow(Vec::new());
+                let mut sink = Patient { file: Vec::new(), writes: 0, changes };
                 let contents = runtime.block_on(store.back_up(PLACE, &mut sink)).unwrap();
-                (sink.0, contents)
+                (sink.file, contents)
             })
         };
-        let mut changes = 0;
+        let mut number = 0;
         while !making.is_finished() {
             let name = format!("{}.txt", random.next(100));
-            let document = add(&store, &name, &format!("pears {changes}"), None, random.vector()).await;
+            let document = add(&store, &name, &format!("pears {number}"), None, random.vector()).await;
             if random.next(3) == 0 {
                 store.remove_document(document).await.unwrap();
             }
-            changes += 1;
+            number += 1;
+            changes.fetch_add(1, Ordering::Relaxed);
         }
         let (file, contents) = making.await.unwrap();
-        assert!(changes > 10, "only {changes} changes while it was made");
+        assert!(number >= CHANGES, "only {number} changes while it was made");
         assert_eq!(contents.missing_blobs, 0);
         let elsewhere = tempfile::tempdir().unwrap();
         put_back(elsewhere.path(), None, file).await.unwrap();

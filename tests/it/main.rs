@@ -13,6 +13,7 @@ mod fixtures;
 mod openai;
 mod openapi;
 mod queue;
+mod receipts;
 mod rerank;
 mod service;
 mod sources;

@@ -6,11 +6,12 @@ use std::sync::mpsc;
 use std::thread::JoinHandle;
 
 use tantivy::collector::Count;
-use tantivy::directory::MmapDirectory;
+use tantivy::directory::{GarbageCollectionResult, MmapDirectory};
+use tantivy::index::{SegmentId, SegmentMeta};
 use tantivy::query::TermQuery;
 use tantivy::schema::{FAST, Field, INDEXED, IndexRecordOption, STRING, Schema, TextFieldIndexing, TextOptions};
 use tantivy::tokenizer::{PreTokenizedString, Token};
-use tantivy::{Index, IndexReader, IndexSettings, IndexWriter, ReloadPolicy, TantivyDocument, Term};
+use tantivy::{FutureResult, Index, IndexReader, IndexSettings, IndexWriter, ReloadPolicy, TantivyDocument, Term};
 use tokio::sync::oneshot;
 
 use super::analysis::{ANALYSIS_VERSION, terms, written};
@@ -58,7 +59,14 @@ pub struct Batch {
     pub sequence: i64,
 }
 
-type Command = (Batch, oneshot::Sender<Result<()>>);
+/// What the writer's thread is asked for.
+pub(super) enum Command {
+    Write(Batch, oneshot::Sender<Result<()>>),
+    /// Begins to write each of these segments anew.
+    Merge(Vec<SegmentId>, oneshot::Sender<Vec<FutureResult<Option<SegmentMeta>>>>),
+    /// Begins to remove files that nobody needs.
+    Collect(oneshot::Sender<FutureResult<GarbageCollectionResult>>),
+}
 
 pub struct LexicalIndex {
     pub(super) reader: IndexReader,
@@ -140,16 +148,25 @@ impl LexicalIndex {
     /// Applies a batch and commits it: when this returns, searches see it and a crash can't undo it.
     pub async fn apply(&self, batch: Batch) -> Result<()> {
         let (reply, done) = oneshot::channel();
-        let commands = self.commands.clone().ok_or(StoreError::Stopped)?;
-        let sent = tokio::task::spawn_blocking(move || commands.send((batch, reply))).await;
-        if !matches!(sent, Ok(Ok(()))) {
-            return Err(StoreError::Stopped);
-        }
+        self.command(Command::Write(batch, reply)).await?;
         done.await.unwrap_or(Err(StoreError::Stopped))
     }
 
-    pub fn count_document(&self, document: DocumentId) -> Result<u64> {
-        self.count(Term::from_field_text(self.fields.document, &document.to_string()))
+    /// Waits for a place in the queue.
+    pub(super) async fn command(&self, command: Command) -> Result<()> {
+        let commands = self.commands.clone().ok_or(StoreError::Stopped)?;
+        let sent = tokio::task::spawn_blocking(move || commands.send(command)).await;
+        if matches!(sent, Ok(Ok(()))) { Ok(()) } else { Err(StoreError::Stopped) }
+    }
+
+    /// Of entries of a document.
+    pub fn document_term(&self, document: DocumentId) -> Term {
+        Term::from_field_text(self.fields.document, &document.to_string())
+    }
+
+    /// Of entries of documents that are narrowed to this reader, among others.
+    pub fn reader_term(&self, reader: &str) -> Term {
+        Term::from_field_text(self.fields.readers, reader)
     }
 
     pub fn count_revision(&self, revision: RevisionId) -> Result<u64> {
@@ -160,7 +177,7 @@ impl LexicalIndex {
         self.count(Term::from_field_text(self.fields.stamp, stamp))
     }
 
-    fn count(&self, term: Term) -> Result<u64> {
+    pub fn count(&self, term: Term) -> Result<u64> {
         let query = TermQuery::new(term, IndexRecordOption::Basic);
         Ok(self.reader.searcher().search(&query, &Count)? as u64)
     }
@@ -222,15 +239,23 @@ fn parse_payload(payload: Option<&str>) -> Option<i64> {
 
 /// The writer's thread. An error leaves the last commit as it was; the batch is sent again later.
 fn write(mut writer: IndexWriter, reader: &IndexReader, fields: Fields, queue: &mpsc::Receiver<Command>) {
-    while let Ok((batch, reply)) = queue.recv() {
-        let written = write_batch(&mut writer, reader, fields, &batch);
-        if written.is_err()
-            && let Err(error) = writer.rollback()
-        {
-            tracing::error!(%error, "the lexical index could not be rolled back");
-        }
+    while let Ok(command) = queue.recv() {
         // The one who asked may have gone.
-        let _ = reply.send(written);
+        let _ = match command {
+            Command::Write(batch, reply) => {
+                let written = write_batch(&mut writer, reader, fields, &batch);
+                if written.is_err()
+                    && let Err(error) = writer.rollback()
+                {
+                    tracing::error!(%error, "the lexical index could not be rolled back");
+                }
+                reply.send(written).is_ok()
+            }
+            Command::Merge(segments, reply) => {
+                reply.send(segments.into_iter().map(|segment| writer.merge(&[segment])).collect()).is_ok()
+            }
+            Command::Collect(reply) => reply.send(writer.garbage_collect_files()).is_ok(),
+        };
     }
     if let Err(error) = writer.wait_merging_threads() {
         tracing::warn!(%error, "merging of the lexical index broke off");

@@ -8,6 +8,7 @@ mod in_scope;
 pub mod index;
 mod query;
 mod spelling;
+mod sweep;
 mod words;
 
 pub use in_scope::View;

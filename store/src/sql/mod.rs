@@ -12,11 +12,13 @@ pub mod documents;
 pub mod jobs;
 pub mod lanes;
 pub mod overview;
+pub mod receipts;
 pub mod revisions;
 pub mod rows;
 pub mod source_items;
 pub mod sources;
 pub mod syncs;
+pub mod traces;
 pub mod users;
 
 use std::path::Path;
@@ -86,11 +88,12 @@ impl Database {
                 Box::pin(async move {
                     if kind == Kind::Sqlite {
                         // WAL with synchronous=normal survives a crash of the process; a loss of power may
-                        // undo the last transactions, and never damages the file.
+                        // undo the last transactions, and never damages the file. What is deleted is
+                        // overwritten: a file that somebody else gets to see holds nothing that went.
                         connection
                             .execute(
                                 "pragma journal_mode = wal; pragma synchronous = normal; \
-                                 pragma busy_timeout = 20000; pragma foreign_keys = on",
+                                 pragma busy_timeout = 20000; pragma foreign_keys = on; pragma secure_delete = on",
                             )
                             .await?;
                     }
@@ -145,6 +148,30 @@ impl Database {
         }
     }
 
+    /// Rows that are read stay as they are until the transaction ends. `SQLite` lets one write at a time anyway.
+    fn share(&self) -> &'static str {
+        match self.kind {
+            Kind::Sqlite => "",
+            Kind::Postgres => "for key share",
+        }
+    }
+
+    /// Brings `SQLite`'s log into its file and empties it, so that the pages of before are nowhere any more. False if
+    /// others read it for too long, and on Postgres, whose files are its own business.
+    pub async fn empty_log(&self) -> Result<bool> {
+        if self.kind == Kind::Postgres {
+            return Ok(false);
+        }
+        let mut connection = self.pool.acquire().await?;
+        // Nobody can write while it waits for those who read.
+        connection.execute("pragma busy_timeout = 2000").await?;
+        let row = connection.fetch_one("pragma wal_checkpoint(truncate)").await;
+        connection.execute("pragma busy_timeout = 20000").await?;
+        let row = row?;
+        let (busy, left): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
+        Ok(busy == 0 && left == 0)
+    }
+
     /// Lets only one transaction at a time add to `changes`, until it ends: the order of the sequence is
     /// then the order in which changes become visible, and a follower can't miss one.
     pub(crate) async fn order_changes(&self, transaction: &mut Transaction) -> Result<()> {
@@ -162,6 +189,11 @@ impl Database {
     /// Drawn when the database is made; no other database has it.
     pub async fn id(&self) -> Result<String> {
         self.meta_or_set("database_id", &uuid::Uuid::new_v4().simple().to_string()).await
+    }
+
+    /// What a person's name is hashed with on a receipt. It goes along where the database is restored or moved.
+    pub async fn receipt_salt(&self) -> Result<String> {
+        self.meta_or_set("receipt_salt", &uuid::Uuid::new_v4().simple().to_string()).await
     }
 
     /// The value kept under `key`; keeps `value` if there is none yet.
@@ -189,9 +221,4 @@ fn id<T: std::str::FromStr<Err = uuid::Error>>(row: &AnyRow, column: &str) -> Re
 /// `$2, $3, $4`: numbered by hand, since a query builder for both databases writes `?`, which Postgres does not know.
 fn places(first: usize, count: usize) -> String {
     (first..first + count).map(|number| format!("${number}")).collect::<Vec<_>>().join(", ")
-}
-
-fn count(row: &AnyRow) -> Result<u64> {
-    let count: i64 = row.try_get(0)?;
-    Ok(count as u64)
 }

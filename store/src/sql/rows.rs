@@ -16,7 +16,7 @@ use crate::error::StoreError;
 pub type TableRow = Map<String, Value>;
 
 /// In an order in which what a row refers to is there before it.
-pub const TABLES: [&str; 17] = [
+pub const TABLES: [&str; 19] = [
     "meta",
     "collections",
     "documents",
@@ -26,6 +26,7 @@ pub const TABLES: [&str; 17] = [
     "lanes",
     "changes",
     "answers",
+    "answer_sources",
     "sources",
     "source_items",
     "syncs",
@@ -34,6 +35,7 @@ pub const TABLES: [&str; 17] = [
     "keys",
     "access_entries",
     "backups",
+    "receipts",
 ];
 /// Tables that stay behind: work that the next worker does again.
 pub const LEFT_BEHIND: [&str; 1] = ["checkpoints"];

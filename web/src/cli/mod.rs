@@ -12,6 +12,7 @@ mod maintenance;
 mod models;
 mod parse;
 mod query;
+mod receipts;
 mod serve;
 mod sources;
 
@@ -75,13 +76,15 @@ enum Command {
     /// List, show, remove documents; pause, resume, cancel or retry the work on them
     #[command(subcommand)]
     Documents(documents::DocumentsCommand),
+    /// List the receipts of what was removed, or show one: what went, what remains and until when
+    Receipts { id: Option<String> },
     /// Show, pause or resume the work that lies ahead
     #[command(subcommand)]
     Queue(documents::QueueCommand),
     /// Folders, sites, git repositories and buckets that documents stay in step with
     #[command(subcommand)]
     Sources(sources::SourcesCommand),
-    /// List, create or remove users; what they may read follows from their names and groups
+    /// List, create, remove or erase users; what they may read follows from their names and groups
     #[command(subcommand)]
     Users(access::UsersCommand),
     /// List, create or revoke the keys that let users in
@@ -182,6 +185,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Search(arguments) => query::search(&settings, &arguments, json)?,
         Command::Ask(arguments) => query::ask(&settings, &arguments, json)?,
         Command::Documents(command) => documents::documents(&settings, &command, json)?,
+        Command::Receipts { id } => receipts::receipts(&settings, id.as_deref(), json)?,
         Command::Queue(command) => documents::queue(&settings, command, json)?,
         Command::Sources(command) => return sources::sources(&settings, command, json),
         Command::Users(command) => access::users(&settings, &command, json)?,

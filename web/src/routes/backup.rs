@@ -1,6 +1,7 @@
 //! Everything that is kept, as one file.
 
 use std::io::{Error, ErrorKind, Write};
+use std::sync::mpsc::{SyncSender, sync_channel};
 
 use actix_web::http::header::{self, ContentEncoding};
 use actix_web::web::Bytes;
@@ -20,23 +21,33 @@ const PIECE_BYTES: usize = 256 << 10;
 #[utoipa::path(tag = "maintenance", responses((status = 200, body = [u8], content_type = "application/zstd")))]
 #[get("/api/v1/backup")]
 pub async fn back_up(service: web::Data<Service>) -> HttpResponse {
+    let (written, pieces) = sync_channel(1);
     let (sender, receiver) = mpsc::channel(PIECES);
+    // What waits for the database must not wait for the reader by tokio's means.
+    tokio::task::spawn_blocking(move || {
+        while let Ok(piece) = pieces.recv() {
+            if sender.blocking_send(piece).is_err() {
+                // The reader has gone, and the writer finds out.
+                return;
+            }
+        }
+    });
     let (store, place) = (service.store.clone(), service.local_key.place());
     let runtime = Handle::current();
     // The writing blocks, and asks the database in between.
     tokio::task::spawn_blocking(move || {
-        let sink = Pieces { sender: sender.clone(), piece: Vec::with_capacity(PIECE_BYTES) };
+        let sink = Pieces { written: written.clone(), piece: Vec::with_capacity(PIECE_BYTES) };
         match runtime.block_on(store.back_up(&place, sink)) {
             Ok(contents) => tracing::info!(documents = contents.documents(), "a backup was made"),
             Err(error) => {
                 tracing::error!(%error, "a backup could not be made");
                 // The reader may have gone: that is then what went wrong.
-                let _ = sender.blocking_send(Err(Error::other("the backup could not be made; see the log")));
+                let _ = written.send(Err(Error::other("the backup could not be made; see the log")));
             }
         }
     });
     let pieces = stream::unfold(receiver, |mut receiver| async move {
-        let piece: Option<Result<Bytes, Error>> = receiver.recv().await;
+        let piece: Option<Piece> = receiver.recv().await;
         piece.map(|piece| (piece, receiver))
     });
     HttpResponse::Ok()
@@ -47,8 +58,10 @@ pub async fn back_up(service: web::Data<Service>) -> HttpResponse {
         .streaming(pieces)
 }
 
+type Piece = Result<Bytes, Error>;
+
 struct Pieces {
-    sender: mpsc::Sender<Result<Bytes, Error>>,
+    written: SyncSender<Piece>,
     piece: Vec<u8>,
 }
 
@@ -59,7 +72,7 @@ impl Pieces {
         }
         let piece = std::mem::replace(&mut self.piece, Vec::with_capacity(PIECE_BYTES));
         let gone = |_| Error::new(ErrorKind::BrokenPipe, "whoever took the backup has gone");
-        self.sender.blocking_send(Ok(Bytes::from(piece))).map_err(gone)
+        self.written.send(Ok(Bytes::from(piece))).map_err(gone)
     }
 }
 
