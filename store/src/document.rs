@@ -173,14 +173,3 @@ pub struct Counts {
     pub cancelled: u64,
     pub chunks: u64,
 }
-
-/// What a removal took away.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Removed {
-    pub chunks: u64,
-    /// Entries that were in the index and are not any more.
-    pub lexical: u64,
-    pub dense: u64,
-    /// Whether the original went; it stays while another document has the same bytes.
-    pub blob: bool,
-}

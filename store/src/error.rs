@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 /// Transient: `Database`, `Unreachable`. The caller's: `NoSuch…`, `Exists`, `Cursor`, `Name`,
 /// `Vector`. The
-/// operator's: `InUse`, `OtherModel`, `Io`, `Lexical`, `Dense`.
+/// operator's: `InUse`, `OtherModel`, `Backup`, `NewerBackup`, `NotUnused`, `Io`, `Lexical`, `Dense`.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     #[error("database: {0}")]
@@ -31,6 +31,8 @@ pub enum StoreError {
     NoSuchSource(String),
     #[error("there is no user {0}")]
     NoSuchUser(String),
+    #[error("there is no receipt {0}")]
+    NoSuchReceipt(String),
     #[error("there is no key {0}")]
     NoSuchKey(String),
     #[error("{0:?} is no reader; write public, user:NAME or group:NAME")]
@@ -55,6 +57,12 @@ pub enum StoreError {
     JobLost,
     #[error("an index thread ended; see the log")]
     Stopped,
+    #[error("the backup cannot be read: {0}; nothing was restored; take another one")]
+    Backup(String),
+    #[error("the backup was made by Terroir {0}, which is newer than this program; install that version")]
+    NewerBackup(String),
+    #[error("there is something in the database already; restore into a new data folder, or into a new database")]
+    NotUnused,
     #[error("stored value of {what} is damaged: {reason}")]
     Damaged { what: &'static str, reason: String },
     #[error(transparent)]

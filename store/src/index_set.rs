@@ -13,7 +13,7 @@ use crate::Result;
 use crate::access::revision_of;
 use crate::dense::DenseIndex;
 use crate::error::StoreError;
-use crate::ids::{DocumentId, RevisionId};
+use crate::ids::RevisionId;
 use crate::lexical::LexicalIndex;
 use crate::lexical::index::Batch;
 use crate::lock::FolderLock;
@@ -182,12 +182,6 @@ impl Indexes {
             task.abort();
         }
         self.pair().await.dense.close().await
-    }
-
-    /// Entries of a document: lexical, dense.
-    pub async fn count_document(&self, document: DocumentId) -> Result<(u64, u64)> {
-        let pair = self.pair().await;
-        Ok((pair.lexical.count_document(document)?, pair.dense.count_document(document).await?))
     }
 
     /// Makes both indexes hold of these revisions what the database has of them, whatever is there now.

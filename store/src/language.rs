@@ -81,20 +81,21 @@ pub fn likelihoods(text: &str) -> Vec<(Language, f64)> {
     known.filter(|(_, confidence)| *confidence > 0.0).collect()
 }
 
-/// The language of a query, among the languages that the documents in scope are in. One language in
-/// scope needs no guess.
-pub fn detect_query(text: &str, in_scope: &[Language]) -> Language {
+/// The language of a query, among the languages that the documents in scope are in; and how many chunks are in
+/// each. One language in scope needs no guess. Otherwise a few words say little, and that nearly all chunks are in
+/// one language says much: its share counts, by its fourth root, so that a sentence in a rare language is still
+/// told by its words.
+pub fn detect_query(text: &str, in_scope: &[(Language, u64)]) -> Language {
     match in_scope {
         [] => return detect(text),
-        [only] => return *only,
+        [(only, _)] => return *only,
         _ => {}
     }
-    let confidences = DETECTOR.compute_language_confidence_values(text);
-    let known = confidences.into_iter().map(|(language, confidence)| (Language::of(language), confidence));
-    known
-        .filter(|(language, confidence)| in_scope.contains(language) && *confidence > 0.0)
-        .max_by(|left, right| left.1.total_cmp(&right.1))
-        .map_or(Language::Other, |(language, _)| language)
+    let weighed = likelihoods(text).into_iter().filter_map(|(language, likelihood)| {
+        let (_, chunks) = in_scope.iter().find(|(known, _)| *known == language)?;
+        Some((language, likelihood * (*chunks as f64).powf(0.25)))
+    });
+    weighed.max_by(|left, right| left.1.total_cmp(&right.1)).map_or(Language::Other, |(language, _)| language)
 }
 
 #[cfg(test)]
@@ -118,9 +119,12 @@ mod tests {
 
     #[test]
     fn a_query_is_in_a_language_of_its_scope() {
-        assert_eq!(detect_query("quinces", &[Language::French]), Language::French);
-        let both = [Language::English, Language::French];
+        assert_eq!(detect_query("quinces", &[(Language::French, 1)]), Language::French);
+        let both = [(Language::English, 1), (Language::French, 1)];
         assert_eq!(detect_query("date de la récolte des coings", &both), Language::French);
         assert_eq!(detect_query("when are the quinces harvested", &both), Language::English);
+        let mostly_english = [(Language::English, 1_000), (Language::French, 1)];
+        assert_eq!(detect_query("interferon", &mostly_english), Language::English);
+        assert_eq!(detect_query("quelle est la date de la récolte des coings", &mostly_english), Language::French);
     }
 }

@@ -7,13 +7,17 @@
 //! ```
 //!
 //! Start with [`Store`]; the path of a revision is in `revise.rs`, the queue of work in `queue.rs`, that of a query in
-//! `search`, who may read what in `access.rs`. Nothing here knows a model: vectors come and go as `&[f32]`.
+//! `search`, who may read what in `access.rs`, what a deletion deletes in `removal.rs` and
+//! `erasure.rs`. Nothing here knows a model: vectors come and go as `&[f32]`.
 
 mod access;
+mod answer;
+mod backup;
 mod blobs;
 mod dense;
 mod doctor;
 mod document;
+mod erasure;
 mod error;
 pub mod evaluation;
 mod ids;
@@ -23,26 +27,31 @@ mod language;
 mod lexical;
 mod lock;
 mod queue;
+mod receipt;
+mod redaction;
+mod removal;
 mod revise;
 mod search;
 mod source;
 mod sql;
 mod store;
+mod trace;
 mod users;
 
 pub use access::{Decision, Principal, Reader};
+pub use answer::NewAnswer;
+pub use backup::{Contents, Manifest, Restore, inspect, migrate, restore};
 pub use blobs::{Blob, Blobs};
 pub use doctor::{Difference, DoctorReport};
-pub use document::{
-    Bibliography, Counts, Document, DocumentFilter, Enqueued, NewDocument, Page, Removed, Stage, Status,
-};
+pub use document::{Bibliography, Counts, Document, DocumentFilter, Enqueued, NewDocument, Page, Stage, Status};
 pub use error::StoreError;
 pub use ids::{ChunkId, CollectionId, DocumentId, RevisionId, SourceId};
 pub use index_set::Reindexed;
 pub use job::{ErrorRecord, Job, JobState, Queue};
 pub use language::{Language, detect, likelihoods};
+pub use receipt::{Cause, Finding, Place, Receipt, ReceiptBody, Removed, Subject, Until};
 pub use revise::{NewChunk, NewRevision, Revision};
-pub use search::{Hit, Mode, Scope, SearchRequest, SearchResponse};
+pub use search::{Copy, Hit, Mode, Scope, SearchRequest, SearchResponse};
 pub use source::{
     Claim, Ended, Extent, Failure, KnownItem, LetGo, NewItem, NewSource, Report, Source, SourceChange, SourceState,
     Sources, Sync, SyncState, due_after, due_in,

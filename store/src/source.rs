@@ -284,13 +284,14 @@ impl Store {
     }
 
     async fn forget(&self, item: &KnownItem, document: DocumentId) -> Result<LetGo> {
-        let removed = match self.remove_document(document).await {
-            Ok(_) => true,
-            Err(StoreError::NoSuchDocument(_)) => false,
-            Err(error) => return Err(error),
-        };
-        self.sources().delete_item(item).await?;
-        Ok(LetGo::Gone { document: removed })
+        match self.remove_with_item(document, item).await {
+            Ok(_) => Ok(LetGo::Gone { document: true }),
+            Err(StoreError::NoSuchDocument(_)) => {
+                self.sources().delete_item(item).await?;
+                Ok(LetGo::Gone { document: false })
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// Gives `heir` a document of its own, to which everybody else who used `document` keeps as well.

@@ -8,7 +8,7 @@ use tokio::sync::broadcast;
 use crate::Result;
 use crate::access::{Principal, is_name};
 use crate::blobs::Blobs;
-use crate::document::{Counts, Document, DocumentFilter, Page, Removed};
+use crate::document::{Counts, Document, DocumentFilter, Page};
 use crate::error::StoreError;
 use crate::ids::{CollectionId, DocumentId, RevisionId};
 use crate::index_set::{Indexes, Reindexed};
@@ -16,7 +16,6 @@ use crate::lock::FolderLock;
 use crate::revise::Revision;
 use crate::search::Scope;
 use crate::sql::Database;
-use crate::sql::changes::ChangeKind;
 
 /// Listeners that fall behind by this much miss events, and are told so.
 const EVENT_CAPACITY: usize = 1024;
@@ -178,34 +177,6 @@ impl Store {
         self.database.revision(revision).await
     }
 
-    /// Takes a document out of database, indexes and originals, in whatever state it is.
-    pub async fn remove_document(&self, document: DocumentId) -> Result<Removed> {
-        let before = self.indexes.count_document(document).await?;
-        let mut transaction = self.database.begin().await?;
-        let known = self.database.existing(&mut transaction, document).await?;
-        self.database.delete_jobs(&mut transaction, document).await?;
-        let chunks = self.database.chunks_of(&mut transaction, document).await?;
-        let mut blobs = vec![known.sha256];
-        let mut sequence = 0;
-        for (revision, sha256) in self.database.revisions_of(&mut transaction, document).await? {
-            self.database.delete_revision(&mut transaction, revision).await?;
-            sequence = self.database.insert_change(&mut transaction, ChangeKind::Remove, revision).await?;
-            blobs.push(sha256);
-        }
-        self.database.delete_document(&mut transaction, document).await?;
-        transaction.commit().await?;
-        self.changed(document);
-
-        // First, because nobody would come back for them if an index could not follow now.
-        let mut blob = false;
-        for sha256 in blobs {
-            blob |= self.drop_blob_if_unused(&sha256).await?;
-        }
-        self.indexes.catch_up(sequence).await?;
-        let after = self.indexes.count_document(document).await?;
-        Ok(Removed { chunks, lexical: before.0.saturating_sub(after.0), dense: before.1.saturating_sub(after.1), blob })
-    }
-
     /// Whether the blob went: it stays while a document, a revision or a job needs it.
     pub(crate) async fn drop_blob_if_unused(&self, sha256: &str) -> Result<bool> {
         // Holding the write lock: nothing can start to need the blob meanwhile.
@@ -221,10 +192,5 @@ impl Store {
     /// Builds both indexes anew from the database, beside those in use, and switches.
     pub async fn reindex(&self) -> Result<Reindexed> {
         self.indexes.rebuild().await
-    }
-
-    /// Keeps an answer as it was given.
-    pub async fn keep_answer(&self, id: &str, question: &str, collection: Option<&str>, body: &str) -> Result<()> {
-        self.database.insert_answer(id, question, collection, body).await
     }
 }

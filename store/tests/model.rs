@@ -188,7 +188,7 @@ async fn random_steps(folder: &Path, setting: &Setting, seed: u64, steps: u32) {
                     .map(|document| document.id);
                 match (id, expected.remove(&source)) {
                     (Ok(id), Some((word, chunks))) => {
-                        let removed = store.remove_document(id).await.unwrap();
+                        let removed = store.remove_document(id).await.unwrap().removed();
                         assert_eq!(removed.chunks, u64::from(chunks));
                         assert!(removed.blob, "seed {seed} step {step}");
                         assert_eq!(finds(&store, &format!("{word}x0"), Mode::Dense).await, 0);

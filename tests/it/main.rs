@@ -4,6 +4,7 @@
 mod access;
 mod answers;
 mod architecture;
+mod backup;
 mod bad_input;
 mod commands;
 mod crash;
@@ -12,6 +13,7 @@ mod fixtures;
 mod openai;
 mod openapi;
 mod queue;
+mod receipts;
 mod rerank;
 mod service;
 mod sources;

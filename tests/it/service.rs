@@ -73,9 +73,15 @@ impl Service {
     }
 
     pub fn start_with(database: &Database, environment: &[(&str, &str)]) -> Self {
+        Self::start_after(database, environment, |_| ())
+    }
+
+    /// On a data folder with which something is done first.
+    pub fn start_after(database: &Database, environment: &[(&str, &str)], prepare: impl FnOnce(&Path)) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let data = folder.path().join("data");
         std::fs::create_dir_all(&data).expect("a data folder");
+        prepare(&data);
         let environment: Vec<(String, String)> =
             environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let process = spawn(&data, &SERVE, database, &environment);
@@ -110,10 +116,18 @@ impl Service {
 
     /// kill −9, then a new process on the same folder and database.
     pub fn kill_and_restart(&mut self) {
+        let database = self.database.clone();
+        self.kill_and_restart_on(&database, |_| ());
+    }
+
+    /// kill −9, then a new process on the same folder and another database.
+    pub fn kill_and_restart_on(&mut self, database: &Database, meanwhile: impl FnOnce(&Path)) {
         self.process.kill().expect("the process can be killed");
         self.process.wait().expect("the process ends");
         // What a killed process cannot tidy up.
         let _ = std::fs::remove_file(self.data.join("service.json"));
+        meanwhile(&self.data);
+        self.database = database.clone();
         self.process = spawn(&self.data, &SERVE, &self.database, &self.environment);
         self.wait_until_ready();
     }
@@ -193,6 +207,16 @@ impl Service {
         command.arg("--data").arg(&self.data).args(arguments).env("TERROIR_MODELS_DIR", models_dir());
         command.output().expect("the binary runs")
     }
+}
+
+/// Runs a command of the binary on a data folder that no service runs on, with the database of its settings.
+pub fn run(data: &Path, database: &Database, arguments: &[&str]) -> std::process::Output {
+    let mut command = Command::new(program());
+    command.arg("--data").arg(data).args(arguments).env("TERROIR_MODELS_DIR", models_dir()).env_remove("DATABASE_URL");
+    if let Database::Postgres(url) = database {
+        command.env("DATABASE_URL", url);
+    }
+    command.output().expect("the binary runs")
 }
 
 /// `terroir worker` on a data folder of its own; ends with the value.

@@ -250,6 +250,8 @@ mod tests {
             (Method::GET, "/api/v1/documents/{id}/why"),
             (Method::PUT, "/api/v1/collections/{name}/readers"),
             (Method::GET, "/api/v1/queue"),
+            (Method::GET, "/api/v1/receipts"),
+            (Method::POST, "/api/v1/users/{name}/erase"),
             (Method::GET, "/metrics"),
             (Method::POST, "/a/route/of/tomorrow"),
         ] {

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use actix_web::web;
 use terroir_generate::{AnswerEvent, AnswerRequest, Outcome};
+use terroir_store::Principal;
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
@@ -51,11 +52,16 @@ pub async fn start(
         voice: request.collection.clone(),
         owner: caller.owner,
     });
+    let asked_by = match caller.principal {
+        Principal::User { name, .. } => Some(name),
+        Principal::Operator | Principal::Anonymous => None,
+    };
     let (sender, receiver) = mpsc::channel(CHANNEL_CAPACITY);
     let run = Run {
         service,
         question,
         collection: request.collection,
+        asked_by,
         sources,
         citations: Vec::new(),
         asked,
@@ -72,6 +78,8 @@ struct Run {
     service: web::Data<Service>,
     question: String,
     collection: Option<String>,
+    /// A user's name.
+    asked_by: Option<String>,
     sources: Sources,
     citations: Vec<Citation>,
     asked: Instant,
@@ -168,7 +176,8 @@ impl Run {
 
     /// Citations are kept with the answer, never derived again.
     async fn keep(&self, answer: &Answer) {
-        if let Err(error) = self.service.keep_answer(&self.question, self.collection.as_deref(), answer).await {
+        let (collection, asked_by) = (self.collection.as_deref(), self.asked_by.as_deref());
+        if let Err(error) = self.service.keep_answer(&self.question, collection, asked_by, answer).await {
             tracing::error!(%error, answer.id, "the answer could not be stored");
         }
     }

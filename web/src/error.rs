@@ -59,6 +59,7 @@ const TABLE: &[(&str, &str, u16)] = &[
     ("source_not_found", "not_found", 404),
     ("user_not_found", "not_found", 404),
     ("key_not_found", "not_found", 404),
+    ("receipt_not_found", "not_found", 404),
     ("model_not_found", "not_found", 404),
     ("method_not_allowed", "invalid_request_error", 405),
     ("conflict", "conflict", 409),

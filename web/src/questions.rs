@@ -1,11 +1,14 @@
 //! What the routes ask of the service: scope, search, quotes and their places.
 
+use std::collections::BTreeSet;
 use std::time::Instant;
 
 use terroir_embed::{EmbedError, Input, Priority};
 use terroir_generate::{GenerateError, Sampling};
 use terroir_ingest::structure::Structure;
-use terroir_store::{Document, Mode, Revision, Scope, SearchRequest, SearchResponse, StoreError};
+use terroir_store::{
+    Document, DocumentId, Mode, NewAnswer, Revision, Scope, SearchRequest, SearchResponse, StoreError,
+};
 
 use crate::api::{Answer, AskRequest, Passage, QuotePlace, Style};
 use crate::app::Service;
@@ -149,9 +152,24 @@ impl Service {
         tokio::task::spawn_blocking(move || place_of(&revision, &citation)).await.unwrap_or_default()
     }
 
-    pub async fn keep_answer(&self, question: &str, collection: Option<&str>, answer: &Answer) -> ApiResult<()> {
-        let body = serde_json::to_string(answer).map_err(ApiError::internal)?;
-        Ok(self.store.keep_answer(&answer.id, question, collection, &body).await?)
+    pub async fn keep_answer(
+        &self,
+        question: &str,
+        collection: Option<&str>,
+        asked_by: Option<&str>,
+        answer: &Answer,
+    ) -> ApiResult<()> {
+        let documents: BTreeSet<DocumentId> =
+            answer.passages.iter().filter_map(|passage| passage.document.parse().ok()).collect();
+        let new = NewAnswer {
+            id: answer.id.clone(),
+            question: question.to_owned(),
+            collection: collection.map(str::to_owned),
+            body: serde_json::to_string(answer).map_err(ApiError::internal)?,
+            documents: documents.into_iter().collect(),
+            asked_by: asked_by.map(str::to_owned),
+        };
+        Ok(self.store.keep_answer(&new).await?)
     }
 }
 
@@ -194,6 +212,9 @@ impl From<StoreError> for ApiError {
             }
             StoreError::NoSuchKey(_) => {
                 Self::new("key_not_found", error.to_string(), "list the keys with GET /api/v1/keys")
+            }
+            StoreError::NoSuchReceipt(_) => {
+                Self::new("receipt_not_found", error.to_string(), "list the receipts with GET /api/v1/receipts")
             }
             StoreError::Reader(_) => {
                 Self::new("invalid_request", error.to_string(), "name the reader in one of these ways").param("readers")

@@ -28,17 +28,17 @@ const LAYOUT_VERSION: u32 = 2;
 const POINTS_UNTIL_OPTIMIZE: usize = 10_000;
 
 pub struct EdgeIndex {
-    shard: Arc<EdgeShard>,
-    writing: Arc<Mutex<Writing>>,
+    pub(super) shard: Arc<EdgeShard>,
+    pub(super) writing: Arc<Mutex<Writing>>,
     pub opened_at: i64,
 }
 
 /// State of the one writer.
-struct Writing {
-    folder: PathBuf,
-    points_since_optimize: usize,
+pub(super) struct Writing {
+    pub(super) folder: PathBuf,
+    pub(super) points_since_optimize: usize,
     /// Nothing is written any more: the folder may go.
-    is_closed: bool,
+    pub(super) is_closed: bool,
 }
 
 impl std::fmt::Debug for EdgeIndex {
@@ -181,7 +181,7 @@ impl Writing {
     }
 }
 
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+pub(super) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
     match tokio::task::spawn_blocking(work).await {
         Ok(result) => result,
         Err(error) => Err(StoreError::dense(format!("the engine broke off: {error}"))),

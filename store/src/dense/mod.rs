@@ -2,6 +2,7 @@
 
 mod edge;
 mod server;
+mod sweep;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -111,6 +112,31 @@ impl DenseIndex {
 
     pub async fn count_stamp(&self, stamp: &str) -> Result<u64> {
         self.count(Some((STAMP, stamp.to_owned()))).await
+    }
+
+    /// Points that are for this reader.
+    pub async fn count_reader(&self, reader: &str) -> Result<u64> {
+        self.count(Some((READERS, reader.to_owned()))).await
+    }
+
+    pub fn is_embedded(&self) -> bool {
+        matches!(self, Self::Edge(_))
+    }
+
+    /// Takes points that are deleted out of the engine's files, as far as it lets us. A server does so by itself.
+    pub async fn sweep(&self) -> Result<()> {
+        match self {
+            Self::Edge(index) => index.sweep().await,
+            Self::Server(_) => Ok(()),
+        }
+    }
+
+    /// How often a text stands in the engine's files. None where they are a server's, or too many to read.
+    pub async fn in_files(&self, text: &str) -> Result<Option<u64>> {
+        match self {
+            Self::Edge(index) => index.in_files(text.to_owned()).await,
+            Self::Server(_) => Ok(None),
+        }
     }
 
     pub async fn len(&self) -> Result<u64> {

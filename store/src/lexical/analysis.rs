@@ -1,5 +1,6 @@
 //! Text → terms, by language: words, lower case, stop words, Snowball stems, accents folded last (the
-//! stemmers need them). Elided articles ("l'article") fall to the stop words, which hold them.
+//! stemmers need them). Elided articles ("l'article") fall to the stop words, which hold them. Beside them, each
+//! word as it is written: a form that is met exactly is better than one that shares its stem.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
@@ -9,11 +10,11 @@ use tantivy::tokenizer::{
     Token, TokenStream as _,
 };
 
-use super::words::Words;
+use super::words::{Words, identifiers, split};
 use crate::language::Language;
 
 /// Part of the indexes' version: a change of analysis needs a rebuild.
-pub const ANALYSIS_VERSION: u32 = 1;
+pub const ANALYSIS_VERSION: u32 = 2;
 
 /// Longer runs of letters are data, not words.
 const MAX_TERM_BYTES: usize = 80;
@@ -99,21 +100,23 @@ pub fn terms(text: &str, language: Language) -> Vec<Token> {
     terms
 }
 
-/// The distinct terms of a query: each of its words as the analysis of each language has it, since a chunk
-/// is analysed in its own. What is a stop word in the query's language is one in all of them: English "the"
-/// must not find French "thé". A query of nothing but stop words keeps them: "to be or not to be" is a query.
-pub fn query_terms(query: &str, query_language: Language, languages: &[Language]) -> BTreeSet<String> {
-    let kept = terms(query, query_language);
-    let mut found: BTreeSet<String> = kept.iter().map(|token| token.text.clone()).collect();
-    for language in languages.iter().filter(|language| **language != query_language) {
-        let words = terms(query, *language).into_iter();
-        let is_kept = |word: &Token| kept.iter().any(|kept| kept.offset_from == word.offset_from);
-        found.extend(words.filter(is_kept).map(|word| word.text));
+/// The words of a text as they are written, in lower case, and its identifiers.
+pub fn written(text: &str) -> Vec<Token> {
+    let mut words = split(text);
+    let identifiers = identifiers(text, &words);
+    for word in &mut words {
+        word.text = word.text.to_lowercase();
     }
-    if found.is_empty() {
-        found.extend(terms(query, Language::Other).into_iter().map(|token| token.text));
-    }
-    found
+    words.retain(|word| word.text.len() <= MAX_TERM_BYTES);
+    words.extend(identifiers);
+    // Positions go up, as an index wants them.
+    words.sort_by_key(|word| word.position);
+    words
+}
+
+/// The words of a text in lower case, to compare texts by.
+pub fn normalised(text: &str) -> Vec<String> {
+    split(text).into_iter().map(|word| word.text.to_lowercase()).collect()
 }
 
 /// Character ranges of the words in `text` that match one of the terms.
@@ -157,22 +160,13 @@ mod tests {
 
     #[test]
     fn words_match_in_another_form_and_their_places_are_characters() {
-        let wanted = query_terms("récolter", Language::French, &[Language::French]);
+        let wanted = BTreeSet::from(["recolt".to_owned()]);
         assert_eq!(matches("Été : on récolte les coings", Language::French, &wanted), [(9, 16)]);
     }
 
     #[test]
-    fn a_query_of_stop_words_is_not_empty() {
-        assert!(query_terms("to be or not to be", Language::English, &[Language::English]).contains("be"));
-    }
-
-    #[test]
-    fn a_query_meets_chunks_of_other_languages_without_its_stop_words() {
-        let both = [Language::English, Language::French];
-        let found = query_terms("the harvesting of quinces", Language::English, &both);
-        assert!(found.contains("harvest"), "as English chunks have it: {found:?}");
-        let french = terms("harvesting", Language::French).remove(0).text;
-        assert!(found.contains(&french), "as French chunks have it: {found:?}");
-        assert!(!found.contains("the") && !found.contains("of"), "{found:?}");
+    fn words_as_written_keep_their_accents() {
+        let texts: Vec<String> = written("L'Été, réf. AB-12").into_iter().map(|token| token.text).collect();
+        assert_eq!(texts, ["l", "été", "réf", "ab", "ab-12", "12"]);
     }
 }

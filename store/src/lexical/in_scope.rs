@@ -2,11 +2,12 @@
 //! numbers about the whole index would say something of what the caller may not read, and of how often a word stands
 //! there.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tantivy::collector::{Collector, SegmentCollector};
-use tantivy::query::{Bm25StatisticsProvider, BooleanQuery, Occur, Query};
+use tantivy::collector::{Collector, Count, SegmentCollector};
+use tantivy::fieldnorm::FieldNormReader;
+use tantivy::query::{Bm25StatisticsProvider, BooleanQuery, Occur, Query, TermQuery};
 use tantivy::schema::{Field, IndexRecordOption};
 use tantivy::{BitSet, DocId, DocSet as _, Score, Searcher, SegmentOrdinal, SegmentReader, TERMINATED, Term};
 
@@ -19,14 +20,22 @@ use crate::search::Scope;
 /// Scopes remembered: as many as there are callers at a time, more or less. A million chunks take 125 kB each.
 const REMEMBERED: usize = 16;
 
+/// One state of the index, as far as a scope goes.
+pub struct View {
+    pub(super) searcher: Searcher,
+    pub(super) scope: Scope,
+    /// None for a caller who may read everything: the index keeps those numbers.
+    in_scope: Option<Arc<InScope>>,
+}
+
 /// The chunks in a scope, in one state of the index.
 #[derive(Debug)]
-pub struct InScope {
+struct InScope {
     /// By segment.
     chunks: Vec<BitSet>,
     count: u64,
-    /// Tokens of their bodies.
-    tokens: u64,
+    /// Tokens of each field whose length counts.
+    tokens: BTreeMap<Field, u64>,
 }
 
 /// Scopes that were asked for last, with the state of the index they were asked in.
@@ -34,11 +43,16 @@ pub struct InScope {
 pub struct Scopes(Mutex<VecDeque<(u64, Scope, Arc<InScope>)>>);
 
 impl LexicalIndex {
-    /// None for a caller who may read everything: the index keeps those numbers.
-    pub(super) fn in_scope(&self, searcher: &Searcher, scope: &Scope) -> Result<Option<Arc<InScope>>> {
-        if scope.grant == Grant::Everything {
-            return Ok(None);
-        }
+    pub fn view(&self, scope: Scope) -> Result<View> {
+        let searcher = self.reader.searcher();
+        let in_scope = match scope.grant {
+            Grant::Everything => None,
+            Grant::Readers(_) => Some(self.in_scope(&searcher, &scope)?),
+        };
+        Ok(View { searcher, scope, in_scope })
+    }
+
+    fn in_scope(&self, searcher: &Searcher, scope: &Scope) -> Result<Arc<InScope>> {
         let generation = searcher.generation().generation_id();
         let mut remembered = self.scopes.0.lock().unwrap_or_else(PoisonError::into_inner);
         remembered.retain(|(known, _, _)| *known == generation);
@@ -47,52 +61,79 @@ impl LexicalIndex {
         {
             let in_scope = Arc::clone(&found.2);
             remembered.push_front(found);
-            return Ok(Some(in_scope));
+            return Ok(in_scope);
         }
         drop(remembered);
         let in_scope = Arc::new(self.look(searcher, scope)?);
         let mut remembered = self.scopes.0.lock().unwrap_or_else(PoisonError::into_inner);
         remembered.push_front((generation, scope.clone(), Arc::clone(&in_scope)));
         remembered.truncate(REMEMBERED);
-        Ok(Some(in_scope))
+        Ok(in_scope)
     }
 
     fn look(&self, searcher: &Searcher, scope: &Scope) -> Result<InScope> {
         let filters: Vec<(Occur, Box<dyn Query>)> =
             self.scope_filters(scope).into_iter().map(|filter| (Occur::Must, filter)).collect();
-        let segments = searcher.search(&BooleanQuery::new(filters), &Chunks { body: self.fields.body })?;
-        let mut chunks: Vec<BitSet> = Vec::with_capacity(segments.len());
-        let (mut count, mut tokens) = (0, 0);
+        let fields = vec![self.fields.body, self.fields.written, self.fields.headings];
+        let segments = searcher.search(&BooleanQuery::new(filters), &Chunks { fields })?;
+        let mut in_scope = InScope { chunks: Vec::with_capacity(segments.len()), count: 0, tokens: BTreeMap::new() };
         for segment in segments {
-            count += segment.chunks.len() as u64;
-            tokens += segment.tokens;
-            chunks.push(segment.chunks);
+            in_scope.count += segment.chunks.len() as u64;
+            for (field, _, tokens) in segment.lengths {
+                *in_scope.tokens.entry(field).or_default() += tokens;
+            }
+            in_scope.chunks.push(segment.chunks);
         }
-        Ok(InScope { chunks, count, tokens })
+        Ok(in_scope)
     }
 
-    /// Languages that the chunks in a scope were analysed in.
-    pub fn languages(&self, scope: &Scope) -> Result<BTreeSet<Language>> {
-        let searcher = self.reader.searcher();
-        let in_scope = self.in_scope(&searcher, scope)?;
-        let mut languages = BTreeSet::new();
+    /// Languages that the chunks in view were analysed in, and how many were in each.
+    pub fn languages(&self, view: &View) -> Result<BTreeMap<Language, u64>> {
+        let mut languages = BTreeMap::new();
         for language in Language::ANALYSED.into_iter().chain([Language::Other]) {
-            let term = Term::from_field_text(self.fields.language, language.as_str());
-            let is_there = match &in_scope {
-                Some(in_scope) => in_scope.holds(&searcher, &term)?,
-                None => searcher.doc_freq(&term)? > 0,
-            };
-            if is_there {
-                languages.insert(language);
+            let chunks = view.frequency(&Term::from_field_text(self.fields.language, language.as_str()))?;
+            if chunks > 0 {
+                languages.insert(language, chunks);
             }
         }
         Ok(languages)
     }
+
+    /// Whether a chunk in scope has the term.
+    pub(super) fn is_in_view(&self, view: &View, term: &Term) -> Result<bool> {
+        if view.in_scope.is_some() {
+            return Ok(view.frequency(term)? > 0);
+        }
+        let word: Box<dyn Query> = Box::new(TermQuery::new(term.clone(), IndexRecordOption::Basic));
+        let filters = self.scope_filters(&view.scope).into_iter().map(|filter| (Occur::Must, filter));
+        let both = BooleanQuery::new(std::iter::once((Occur::Must, word)).chain(filters).collect());
+        Ok(view.searcher.search(&both, &Count)? > 0)
+    }
+}
+
+impl View {
+    /// Chunks that have the term: those that the caller may read, or all where that is everything.
+    pub(super) fn frequency(&self, term: &Term) -> tantivy::Result<u64> {
+        match &self.in_scope {
+            Some(in_scope) => in_scope.frequency(&self.searcher, term),
+            None => self.searcher.doc_freq(term),
+        }
+    }
+
+    /// Scores are made of numbers about what the caller may read.
+    pub(super) fn search<C: Collector>(&self, query: &dyn Query, collector: &C) -> tantivy::Result<C::Fruit> {
+        match &self.in_scope {
+            Some(in_scope) => {
+                let statistics = Statistics { in_scope, searcher: &self.searcher };
+                self.searcher.search_with_statistics_provider(query, collector, &statistics)
+            }
+            None => self.searcher.search(query, collector),
+        }
+    }
 }
 
 impl InScope {
-    /// Chunks in scope that have the term, up to `enough`.
-    fn frequency(&self, searcher: &Searcher, term: &Term, enough: u64) -> tantivy::Result<u64> {
+    fn frequency(&self, searcher: &Searcher, term: &Term) -> tantivy::Result<u64> {
         let mut found = 0;
         for (segment, chunks) in searcher.segment_readers().iter().zip(&self.chunks) {
             let inverted = segment.inverted_index(term.field())?;
@@ -100,28 +141,24 @@ impl InScope {
                 continue;
             };
             let mut chunk = postings.doc();
-            while chunk != TERMINATED && found < enough {
+            while chunk != TERMINATED {
                 found += u64::from(chunks.contains(chunk));
                 chunk = postings.advance();
             }
         }
         Ok(found)
     }
-
-    fn holds(&self, searcher: &Searcher, term: &Term) -> Result<bool> {
-        Ok(self.frequency(searcher, term, 1)? > 0)
-    }
 }
 
 /// BM25's statistics over a scope.
-pub struct Statistics<'a> {
-    pub in_scope: &'a InScope,
-    pub searcher: &'a Searcher,
+struct Statistics<'a> {
+    in_scope: &'a InScope,
+    searcher: &'a Searcher,
 }
 
 impl Bm25StatisticsProvider for Statistics<'_> {
-    fn total_num_tokens(&self, _: Field) -> tantivy::Result<u64> {
-        Ok(self.in_scope.tokens)
+    fn total_num_tokens(&self, field: Field) -> tantivy::Result<u64> {
+        Ok(self.in_scope.tokens.get(&field).copied().unwrap_or_default())
     }
 
     fn total_num_docs(&self) -> tantivy::Result<u64> {
@@ -129,19 +166,19 @@ impl Bm25StatisticsProvider for Statistics<'_> {
     }
 
     fn doc_freq(&self, term: &Term) -> tantivy::Result<u64> {
-        self.in_scope.frequency(self.searcher, term, u64::MAX)
+        self.in_scope.frequency(self.searcher, term)
     }
 }
 
 /// Collects the living chunks that match, and counts their tokens.
 struct Chunks {
-    body: Field,
+    fields: Vec<Field>,
 }
 
 struct SegmentChunks {
     chunks: BitSet,
-    tokens: u64,
-    lengths: tantivy::fieldnorm::FieldNormReader,
+    /// Of each field: how long it is in each chunk, and in all together.
+    lengths: Vec<(Field, FieldNormReader, u64)>,
 }
 
 impl Collector for Chunks {
@@ -149,8 +186,9 @@ impl Collector for Chunks {
     type Child = SegmentChunks;
 
     fn for_segment(&self, _: SegmentOrdinal, segment: &SegmentReader) -> tantivy::Result<SegmentChunks> {
-        let lengths = segment.get_fieldnorms_reader(self.body)?;
-        Ok(SegmentChunks { chunks: BitSet::with_max_value(segment.max_doc()), tokens: 0, lengths })
+        let lengths = self.fields.iter().map(|field| Ok((*field, segment.get_fieldnorms_reader(*field)?, 0)));
+        let chunks = BitSet::with_max_value(segment.max_doc());
+        Ok(SegmentChunks { chunks, lengths: lengths.collect::<tantivy::Result<_>>()? })
     }
 
     fn requires_scoring(&self) -> bool {
@@ -168,8 +206,10 @@ impl SegmentCollector for SegmentChunks {
 
     fn collect(&mut self, chunk: DocId, _: Score) {
         self.chunks.insert(chunk);
-        // As scoring has it: lengths are kept rounded.
-        self.tokens += u64::from(self.lengths.fieldnorm(chunk));
+        for (_, lengths, tokens) in &mut self.lengths {
+            // As scoring has it: lengths are kept rounded.
+            *tokens += u64::from(lengths.fieldnorm(chunk));
+        }
     }
 
     fn harvest(self) -> Self {

@@ -1,19 +1,21 @@
 //! The tantivy index on disk, and the thread that writes it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::mpsc;
 use std::thread::JoinHandle;
 
 use tantivy::collector::Count;
-use tantivy::directory::MmapDirectory;
+use tantivy::directory::{GarbageCollectionResult, MmapDirectory};
+use tantivy::index::{SegmentId, SegmentMeta};
 use tantivy::query::TermQuery;
 use tantivy::schema::{FAST, Field, INDEXED, IndexRecordOption, STRING, Schema, TextFieldIndexing, TextOptions};
-use tantivy::tokenizer::PreTokenizedString;
-use tantivy::{Index, IndexReader, IndexSettings, IndexWriter, ReloadPolicy, TantivyDocument, Term};
+use tantivy::tokenizer::{PreTokenizedString, Token};
+use tantivy::{FutureResult, Index, IndexReader, IndexSettings, IndexWriter, ReloadPolicy, TantivyDocument, Term};
 use tokio::sync::oneshot;
 
-use super::analysis::{ANALYSIS_VERSION, terms};
+use super::analysis::{ANALYSIS_VERSION, terms, written};
+use super::compounds::{MIN_COMPOUND_CHARS, has_compounds, reversed};
 use super::in_scope::Scopes;
 use crate::Result;
 use crate::access::Listing;
@@ -28,7 +30,14 @@ const QUEUE_CAPACITY: usize = 4;
 
 #[derive(Debug, Clone, Copy)]
 pub struct Fields {
+    /// Title, headings and text of a chunk, as its language's analysis has them.
     pub body: Field,
+    /// The same as it is written.
+    pub written: Field,
+    /// Title and headings alone.
+    pub headings: Field,
+    /// Long terms of the body from their ends, in languages with compounds.
+    pub tails: Field,
     pub chunk: Field,
     pub document: Field,
     pub revision: Field,
@@ -50,7 +59,14 @@ pub struct Batch {
     pub sequence: i64,
 }
 
-type Command = (Batch, oneshot::Sender<Result<()>>);
+/// What the writer's thread is asked for.
+pub(super) enum Command {
+    Write(Batch, oneshot::Sender<Result<()>>),
+    /// Begins to write each of these segments anew.
+    Merge(Vec<SegmentId>, oneshot::Sender<Vec<FutureResult<Option<SegmentMeta>>>>),
+    /// Begins to remove files that nobody needs.
+    Collect(oneshot::Sender<FutureResult<GarbageCollectionResult>>),
+}
 
 pub struct LexicalIndex {
     pub(super) reader: IndexReader,
@@ -74,8 +90,14 @@ fn schema() -> (Schema, Fields) {
     let analysed = TextOptions::default().set_indexing_options(
         TextFieldIndexing::default().set_index_option(IndexRecordOption::WithFreqsAndPositions).set_fieldnorms(true),
     );
+    let analysed_without_places = TextOptions::default().set_indexing_options(
+        TextFieldIndexing::default().set_index_option(IndexRecordOption::WithFreqs).set_fieldnorms(true),
+    );
     let fields = Fields {
-        body: schema.add_text_field("body", analysed),
+        body: schema.add_text_field("body", analysed.clone()),
+        written: schema.add_text_field("written", analysed),
+        headings: schema.add_text_field("headings", analysed_without_places),
+        tails: schema.add_text_field("tails", STRING),
         chunk: schema.add_text_field("chunk", STRING),
         document: schema.add_text_field("document", STRING),
         revision: schema.add_text_field("revision", STRING),
@@ -126,16 +148,25 @@ impl LexicalIndex {
     /// Applies a batch and commits it: when this returns, searches see it and a crash can't undo it.
     pub async fn apply(&self, batch: Batch) -> Result<()> {
         let (reply, done) = oneshot::channel();
-        let commands = self.commands.clone().ok_or(StoreError::Stopped)?;
-        let sent = tokio::task::spawn_blocking(move || commands.send((batch, reply))).await;
-        if !matches!(sent, Ok(Ok(()))) {
-            return Err(StoreError::Stopped);
-        }
+        self.command(Command::Write(batch, reply)).await?;
         done.await.unwrap_or(Err(StoreError::Stopped))
     }
 
-    pub fn count_document(&self, document: DocumentId) -> Result<u64> {
-        self.count(Term::from_field_text(self.fields.document, &document.to_string()))
+    /// Waits for a place in the queue.
+    pub(super) async fn command(&self, command: Command) -> Result<()> {
+        let commands = self.commands.clone().ok_or(StoreError::Stopped)?;
+        let sent = tokio::task::spawn_blocking(move || commands.send(command)).await;
+        if matches!(sent, Ok(Ok(()))) { Ok(()) } else { Err(StoreError::Stopped) }
+    }
+
+    /// Of entries of a document.
+    pub fn document_term(&self, document: DocumentId) -> Term {
+        Term::from_field_text(self.fields.document, &document.to_string())
+    }
+
+    /// Of entries of documents that are narrowed to this reader, among others.
+    pub fn reader_term(&self, reader: &str) -> Term {
+        Term::from_field_text(self.fields.readers, reader)
     }
 
     pub fn count_revision(&self, revision: RevisionId) -> Result<u64> {
@@ -146,7 +177,7 @@ impl LexicalIndex {
         self.count(Term::from_field_text(self.fields.stamp, stamp))
     }
 
-    fn count(&self, term: Term) -> Result<u64> {
+    pub fn count(&self, term: Term) -> Result<u64> {
         let query = TermQuery::new(term, IndexRecordOption::Basic);
         Ok(self.reader.searcher().search(&query, &Count)? as u64)
     }
@@ -157,17 +188,19 @@ impl LexicalIndex {
 
     /// Revisions that have entries, living or not yet merged away.
     pub fn revisions(&self) -> Result<BTreeSet<RevisionId>> {
-        Ok(self.values(self.fields.revision)?.into_iter().filter_map(|text| text.parse().ok()).collect())
+        Ok(self.values(self.fields.revision)?.into_keys().filter_map(|text| text.parse().ok()).collect())
     }
 
-    /// The distinct values of a field, out of its dictionary.
-    fn values(&self, field: Field) -> Result<BTreeSet<String>> {
-        let mut found = BTreeSet::new();
+    /// The distinct values of a field and the entries that have each, out of its dictionary.
+    fn values(&self, field: Field) -> Result<BTreeMap<String, u64>> {
+        let mut found: BTreeMap<String, u64> = BTreeMap::new();
         for segment in self.reader.searcher().segment_readers() {
             let inverted = segment.inverted_index(field)?;
             let mut stream = inverted.terms().stream()?;
             while stream.advance() {
-                found.extend(std::str::from_utf8(stream.key()).map(str::to_owned));
+                if let Ok(value) = std::str::from_utf8(stream.key()) {
+                    *found.entry(value.to_owned()).or_default() += u64::from(stream.value().doc_freq);
+                }
             }
         }
         Ok(found)
@@ -206,15 +239,23 @@ fn parse_payload(payload: Option<&str>) -> Option<i64> {
 
 /// The writer's thread. An error leaves the last commit as it was; the batch is sent again later.
 fn write(mut writer: IndexWriter, reader: &IndexReader, fields: Fields, queue: &mpsc::Receiver<Command>) {
-    while let Ok((batch, reply)) = queue.recv() {
-        let written = write_batch(&mut writer, reader, fields, &batch);
-        if written.is_err()
-            && let Err(error) = writer.rollback()
-        {
-            tracing::error!(%error, "the lexical index could not be rolled back");
-        }
+    while let Ok(command) = queue.recv() {
         // The one who asked may have gone.
-        let _ = reply.send(written);
+        let _ = match command {
+            Command::Write(batch, reply) => {
+                let written = write_batch(&mut writer, reader, fields, &batch);
+                if written.is_err()
+                    && let Err(error) = writer.rollback()
+                {
+                    tracing::error!(%error, "the lexical index could not be rolled back");
+                }
+                reply.send(written).is_ok()
+            }
+            Command::Merge(segments, reply) => {
+                reply.send(segments.into_iter().map(|segment| writer.merge(&[segment])).collect()).is_ok()
+            }
+            Command::Collect(reply) => reply.send(writer.garbage_collect_files()).is_ok(),
+        };
     }
     if let Err(error) = writer.wait_merging_threads() {
         tracing::warn!(%error, "merging of the lexical index broke off");
@@ -239,12 +280,20 @@ fn write_batch(writer: &mut IndexWriter, reader: &IndexReader, fields: Fields, b
 
 /// Title and headings are part of what a chunk is about.
 fn document(fields: Fields, chunk: &IndexedChunk, listing: &Listing) -> TantivyDocument {
-    let title = chunk.title.as_deref().unwrap_or_default();
-    let text = format!("{title}\n{}\n{}", chunk.heading_path.join("\n"), chunk.text);
-    let tokens = terms(&text, chunk.language);
+    let headings = format!("{}\n{}", chunk.title.as_deref().unwrap_or_default(), chunk.heading_path.join("\n"));
+    let text = format!("{headings}\n{}", chunk.text);
+    let body = terms(&text, chunk.language);
     let (high, low) = chunk.id.0.as_u64_pair();
     let mut document = TantivyDocument::default();
-    document.add_pre_tokenized_text(fields.body, PreTokenizedString { text, tokens });
+    if has_compounds(chunk.language) {
+        let long = body.iter().filter(|token| token.text.chars().count() >= MIN_COMPOUND_CHARS);
+        for tail in long.map(|token| reversed(&token.text)).collect::<BTreeSet<String>>() {
+            document.add_text(fields.tails, tail);
+        }
+    }
+    document.add_pre_tokenized_text(fields.headings, of_tokens(terms(&headings, chunk.language)));
+    document.add_pre_tokenized_text(fields.written, of_tokens(written(&text)));
+    document.add_pre_tokenized_text(fields.body, of_tokens(body));
     document.add_text(fields.chunk, chunk.id.to_string());
     document.add_text(fields.document, chunk.document.to_string());
     document.add_text(fields.revision, chunk.revision.to_string());
@@ -257,4 +306,9 @@ fn document(fields: Fields, chunk: &IndexedChunk, listing: &Listing) -> TantivyD
     document.add_u64(fields.chunk_high, high);
     document.add_u64(fields.chunk_low, low);
     document
+}
+
+/// No field is stored, so the text itself is not needed.
+fn of_tokens(tokens: Vec<Token>) -> PreTokenizedString {
+    PreTokenizedString { text: String::new(), tokens }
 }

@@ -1,9 +1,16 @@
 //! The lexical leg: BM25 over tantivy, each chunk analysed in its own language.
 
 pub mod analysis;
+pub mod asked;
+mod bm25;
+mod compounds;
 mod in_scope;
 pub mod index;
 mod query;
+mod spelling;
+mod sweep;
 mod words;
 
+pub use in_scope::View;
 pub use index::LexicalIndex;
+pub use query::Wanted;

@@ -1,30 +1,87 @@
-//! Terms and scope → scored chunks.
+//! Words and scope → scored chunks.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tantivy::collector::TopDocs;
-use tantivy::query::{BooleanQuery, BoostQuery, Occur, Query, TermQuery, TermSetQuery};
+use tantivy::query::{BooleanQuery, BoostQuery, Occur, PhraseQuery, Query, TermQuery, TermSetQuery};
 use tantivy::schema::{Field, IndexRecordOption};
 use tantivy::{Searcher, Term};
 use uuid::Uuid;
 
 use super::LexicalIndex;
-use super::in_scope::Statistics;
+use super::asked::{Asked, AskedWord};
+use super::bm25::{FieldWord, WordsQuery};
+use super::in_scope::View;
 use crate::Result;
 use crate::ids::ChunkId;
 use crate::search::Scope;
 
+/// What a word counts for in the title and the headings, beside what it counts for in the passage, of which they
+/// are a part.
+const HEADING_BOOST: f32 = 0.1;
+/// What an identifier counts for, beside its parts.
+const IDENTIFIER_BOOST: f32 = 1.0;
+/// What two words that are side by side in the query count for where they are so in the passage.
+const PAIR_BOOST: f32 = 0.1;
+/// Words that are further apart in the query do not belong together; in between are stop words.
+const PAIR_DISTANCE: usize = 3;
+
+/// What a word counts for in the very form that was asked for, accents included, beside what its stem counts for.
+/// French endings and accents tell words apart.
+const WRITTEN_BOOST: f32 = 0.1;
+
+/// What the index is asked for: the words of a query with the forms that the index has of them.
+#[derive(Debug, Clone)]
+pub struct Wanted {
+    pub asked: Asked,
+    /// For each word of the query: terms of the body that hold it, and how much one counts.
+    pub(super) longer: Vec<Vec<(String, f32)>>,
+    /// Parts of its words, each a word by itself.
+    pub(super) parts: Vec<(String, f32)>,
+    /// Whether the phrases must be there. They need not if they are nowhere.
+    pub phrases: bool,
+    /// The query as it was taken to be meant, if a word of it is unknown.
+    pub corrected: Option<String>,
+}
+
+impl Wanted {
+    /// Terms that are marked in a passage.
+    pub fn terms(&self) -> BTreeSet<String> {
+        let stems = self.asked.words.iter().flat_map(|word| word.stems.iter());
+        let others = self.longer.iter().flatten().chain(&self.parts).map(|(term, _)| term);
+        stems.chain(others).cloned().collect()
+    }
+}
+
+/// What a search found, best first, and which words of the query no passage in scope has.
+pub struct Found {
+    pub scored: Vec<(ChunkId, f32)>,
+    pub unmet: Vec<usize>,
+}
+
 impl LexicalIndex {
-    /// The best `limit` chunks in scope by BM25 (k1 = 1.2, b = 0.75), best first.
-    pub fn search(&self, terms: &BTreeSet<String>, scope: &Scope, limit: usize) -> Result<Vec<(ChunkId, f32)>> {
-        self.run(terms, scope, self.scope_filters(scope), limit)
+    /// The best `limit` chunks in the view. Phrases must match, if any passage there has them; words that none
+    /// has are looked for in another spelling. `wanted` becomes what was looked for in the end.
+    pub fn search(&self, view: &View, wanted: &mut Wanted, limit: usize) -> Result<Vec<(ChunkId, f32)>> {
+        let filters = || self.scope_filters(&view.scope);
+        let mut found = self.run(view, wanted, filters, limit)?;
+        if found.scored.is_empty() && wanted.phrases {
+            wanted.phrases = false;
+            found = self.run(view, wanted, filters, limit)?;
+        }
+        if !wanted.phrases && self.correct(view, wanted, &found.unmet)? {
+            found = self.run(view, wanted, filters, limit)?;
+        }
+        Ok(found.scored)
     }
 
-    /// The scores of given chunks, as a search in the scope would have them; those without a matching term are left
+    /// The scores of given chunks, as a search in the view would have them; those without a matching word are left
     /// out.
-    pub fn scores(&self, terms: &BTreeSet<String>, scope: &Scope, chunks: &[ChunkId]) -> Result<Vec<(ChunkId, f32)>> {
+    pub fn scores(&self, view: &View, wanted: &Wanted, chunks: &[ChunkId]) -> Result<Vec<(ChunkId, f32)>> {
         let ids: Vec<String> = chunks.iter().map(ToString::to_string).collect();
-        self.run(terms, scope, vec![term_set(self.fields.chunk, &ids)], chunks.len())
+        Ok(self.run(view, wanted, || vec![term_set(self.fields.chunk, &ids)], chunks.len())?.scored)
     }
 
     pub(super) fn scope_filters(&self, scope: &Scope) -> Vec<Box<dyn Query>> {
@@ -42,35 +99,87 @@ impl LexicalIndex {
 
     fn run(
         &self,
-        terms: &BTreeSet<String>,
-        scope: &Scope,
-        filters: Vec<Box<dyn Query>>,
+        view: &View,
+        wanted: &Wanted,
+        filters: impl Fn() -> Vec<Box<dyn Query>>,
         limit: usize,
-    ) -> Result<Vec<(ChunkId, f32)>> {
-        if terms.is_empty() || limit == 0 {
-            return Ok(Vec::new());
+    ) -> Result<Found> {
+        let words = self.words(wanted);
+        if words.is_empty() || limit == 0 {
+            return Ok(Found { scored: Vec::new(), unmet: Vec::new() });
         }
-        let words: Vec<(Occur, Box<dyn Query>)> = terms
-            .iter()
-            .map(|term| {
-                let term = Term::from_field_text(self.fields.body, term);
-                let query: Box<dyn Query> = Box::new(TermQuery::new(term, IndexRecordOption::WithFreqs));
-                (Occur::Should, query)
-            })
-            .collect();
-        let mut clauses: Vec<(Occur, Box<dyn Query>)> = vec![(Occur::Must, Box::new(BooleanQuery::new(words)))];
-        clauses.extend(filters.into_iter().map(|filter| (Occur::Must, filter)));
-        let searcher = self.reader.searcher();
-        let query = BooleanQuery::new(clauses);
-        let best = TopDocs::with_limit(limit).order_by_score();
-        let found = match self.in_scope(&searcher, scope)? {
-            Some(in_scope) => {
-                let statistics = Statistics { in_scope: &in_scope, searcher: &searcher };
-                searcher.search_with_statistics_provider(&query, &best, &statistics)?
+        let count = wanted.asked.words.len() + wanted.parts.len();
+        let met: Arc<[AtomicBool]> = (0..count).map(|_| AtomicBool::new(false)).collect();
+        let words = WordsQuery { words, met: Arc::clone(&met) };
+        let mut clauses: Vec<(Occur, Box<dyn Query>)> = vec![(Occur::Must, Box::new(words))];
+        clauses.extend(filters().into_iter().map(|filter| (Occur::Must, filter)));
+        if wanted.phrases {
+            clauses.extend(wanted.asked.phrases.iter().map(|phrase| (Occur::Must, self.phrase(phrase))));
+        }
+        clauses.extend(self.pairs(&wanted.asked).into_iter().map(|pair| (Occur::Should, pair)));
+        let found = view.search(&BooleanQuery::new(clauses), &TopDocs::with_limit(limit).order_by_score())?;
+        let scored = found.into_iter().map(|(score, address)| Ok((chunk_at(&view.searcher, address)?, score)));
+        let unmet = (0..wanted.asked.words.len()).filter(|word| !met[*word].load(Ordering::Relaxed));
+        Ok(Found { scored: scored.collect::<Result<_>>()?, unmet: unmet.collect() })
+    }
+
+    fn words(&self, wanted: &Wanted) -> Vec<FieldWord> {
+        let fields = self.fields;
+        let mut words = Vec::new();
+        for (word, (asked, longer)) in wanted.asked.words.iter().zip(&wanted.longer).enumerate() {
+            let stems = |field: Field| asked.stems.iter().map(move |stem| (Term::from_field_text(field, stem), 1.0));
+            let longer = longer.iter().map(|(term, weight)| (Term::from_field_text(fields.body, term), *weight));
+            let written = vec![(Term::from_field_text(fields.written, &asked.written), 1.0)];
+            let count = asked.count as f32;
+            if asked.is_identifier() {
+                words.push(FieldWord { word, field: fields.written, forms: written, boost: count * IDENTIFIER_BOOST });
+                continue;
             }
-            None => searcher.search(&query, &best)?,
+            words.push(FieldWord {
+                word,
+                field: fields.body,
+                forms: stems(fields.body).chain(longer).collect(),
+                boost: count,
+            });
+            words.push(FieldWord { word, field: fields.written, forms: written, boost: count * WRITTEN_BOOST });
+            words.push(FieldWord {
+                word,
+                field: fields.headings,
+                forms: stems(fields.headings).collect(),
+                boost: count * HEADING_BOOST,
+            });
+        }
+        let parts = wanted.parts.iter().zip(wanted.asked.words.len()..);
+        words.extend(parts.map(|((part, weight), word)| FieldWord {
+            word,
+            field: fields.body,
+            forms: vec![(Term::from_field_text(fields.body, part), 1.0)],
+            boost: *weight,
+        }));
+        words
+    }
+
+    /// Words as written, side by side. It decides, and adds nothing to the score.
+    fn phrase(&self, words: &[String]) -> Box<dyn Query> {
+        let terms: Vec<Term> = words.iter().map(|word| Term::from_field_text(self.fields.written, word)).collect();
+        let phrase: Box<dyn Query> = match terms.as_slice() {
+            [term] => Box::new(TermQuery::new(term.clone(), IndexRecordOption::Basic)),
+            _ => Box::new(PhraseQuery::new(terms)),
         };
-        found.into_iter().map(|(score, address)| Ok((chunk_at(&searcher, address)?, score))).collect()
+        Box::new(BoostQuery::new(phrase, 0.0))
+    }
+
+    fn pairs(&self, asked: &Asked) -> Vec<Box<dyn Query>> {
+        let words: Vec<&AskedWord> = asked.words.iter().filter(|word| !word.is_identifier()).collect();
+        let near = words.windows(2).filter_map(|pair| {
+            let distance = pair[1].position.checked_sub(pair[0].position)?;
+            let term = |word: &AskedWord| Term::from_field_text(self.fields.body, &word.stems[0]);
+            let terms = vec![(0, term(pair[0])), (distance, term(pair[1]))];
+            (1..=PAIR_DISTANCE).contains(&distance).then(|| -> Box<dyn Query> {
+                Box::new(BoostQuery::new(Box::new(PhraseQuery::new_with_offset(terms)), PAIR_BOOST))
+            })
+        });
+        near.collect()
     }
 }
 

@@ -1,16 +1,21 @@
 //! A query's path: both legs with the same filter, candidates completed so that each has both scores, a
-//! weighted mix, and the last check against SQL before any text leaves.
+//! weighted mix, what says the same as a better passage folded into it, and the last check against SQL before any
+//! text leaves.
 
+mod copies;
 mod fuse;
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 use std::time::Instant;
 
 use crate::Result;
 use crate::access::{COLLECTION_READERS, Grant};
 use crate::ids::{ChunkId, CollectionId, DocumentId, RevisionId};
 use crate::language::{Language, detect_query};
-use crate::lexical::analysis::{matches, query_terms};
+use crate::lexical::analysis::matches;
+use crate::lexical::asked::Asked;
+use crate::lexical::{View, Wanted};
 use crate::sql::chunks::VisibleChunk;
 use crate::store::Store;
 
@@ -64,6 +69,9 @@ pub struct SearchResponse {
     pub hits: Vec<Hit>,
     pub took_ms: u64,
     pub query_language: Language,
+    /// The query's words as they were looked for, if one of them is in no passage in scope and another spelling
+    /// of it is.
+    pub corrected: Option<String>,
 }
 
 /// A passage: a chunk that was found, with the scores that led to it.
@@ -94,37 +102,62 @@ pub struct Hit {
     pub rerank_score: Option<f32>,
     /// Character ranges in `text` that match words of the query.
     pub highlights: Vec<(u32, u32)>,
+    /// Passages that say the same in nearly the same words and are therefore not listed, best first.
+    pub copies: Vec<Copy>,
+}
+
+/// A passage that says what a better one says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Copy {
+    pub chunk: ChunkId,
+    pub document: DocumentId,
 }
 
 impl Store {
     /// The best passages in scope.
     pub async fn search(&self, request: &SearchRequest) -> Result<SearchResponse> {
+        self.search_weighted(request, None).await
+    }
+
+    /// The same with a given weight of the dense leg in the hybrid mode, to measure what weight is best.
+    pub async fn search_weighted(&self, request: &SearchRequest, dense_weight: Option<f32>) -> Result<SearchResponse> {
         let started = Instant::now();
         if let Some(vector) = &request.query_embedding {
             self.check_vector(vector)?;
         }
         let in_scope = self.database.languages(&request.scope.grant, &request.scope.collections).await?;
-        let query_language = detect_query(&request.query, &in_scope);
+        let (pair, scope) = (self.indexes.pair().await, request.scope.clone());
         // A document in one language may hold chunks in another.
-        let analysed: Vec<Language> = self.languages_of_chunks(&request.scope).await?;
-        let terms = query_terms(&request.query, query_language, &analysed);
-        let hits = if request.scope.collections.is_empty() || request.top_k == 0 {
-            Vec::new()
-        } else {
-            self.find(request, &terms, query_language).await?
-        };
-        Ok(SearchResponse { hits, took_ms: started.elapsed().as_millis() as u64, query_language })
+        let (view, analysed) = blocking(move || {
+            let view = pair.lexical.view(scope)?;
+            let languages = pair.lexical.languages(&view)?;
+            Ok((Arc::new(view), languages))
+        })
+        .await?;
+        let shares: Vec<(Language, u64)> = in_scope
+            .into_iter()
+            .map(|language| (language, analysed.get(&language).copied().unwrap_or_default().max(1)))
+            .collect();
+        let query_language = detect_query(&request.query, &shares);
+        let analysed: Vec<Language> = analysed.into_keys().collect();
+        let asked = Asked::read(&request.query, query_language, &analysed);
+        let mut response = SearchResponse { hits: Vec::new(), took_ms: 0, query_language, corrected: None };
+        if !request.scope.collections.is_empty() && request.top_k > 0 {
+            (response.hits, response.corrected) = self.find(request, view, asked, dense_weight).await?;
+        }
+        response.took_ms = started.elapsed().as_millis() as u64;
+        Ok(response)
     }
 
-    async fn languages_of_chunks(&self, scope: &Scope) -> Result<Vec<Language>> {
-        let (pair, scope) = (self.indexes.pair().await, scope.clone());
-        let languages = tokio::task::spawn_blocking(move || pair.lexical.languages(&scope)).await;
-        Ok(languages.unwrap_or(Err(crate::StoreError::Stopped))?.into_iter().collect())
-    }
-
-    async fn find(&self, request: &SearchRequest, terms: &BTreeSet<String>, language: Language) -> Result<Vec<Hit>> {
+    async fn find(
+        &self,
+        request: &SearchRequest,
+        view: Arc<View>,
+        asked: Asked,
+        dense_weight: Option<f32>,
+    ) -> Result<(Vec<Hit>, Option<String>)> {
         let limit = CANDIDATES.max(request.top_k * 2);
-        let (lexical, dense) = self.legs(request, terms, limit).await?;
+        let (lexical, wanted, dense) = self.legs(request, &view, asked, limit).await?;
         let (lexical, dense) = (ordered(lexical), ordered(dense));
         let lexical_rank = ranks(&lexical);
         let dense_rank = ranks(&dense);
@@ -137,7 +170,10 @@ impl Store {
         if let Some(documents) = &request.scope.documents {
             visible.retain(|chunk| documents.contains(&chunk.indexed.document));
         }
-        let lexical_scores = self.complete_lexical(request, terms, lexical, &visible).await?;
+        let lexical_scores = self.complete_lexical(request, view, &wanted, lexical, &visible).await?;
+        if wanted.phrases && request.mode != Mode::Dense {
+            visible.retain(|chunk| lexical_scores.contains_key(&chunk.indexed.id));
+        }
         let mut candidates: Vec<Candidate> = visible
             .iter()
             .enumerate()
@@ -148,35 +184,44 @@ impl Store {
                 score: 0.0,
             })
             .collect();
-        fuse::score(&mut candidates, request.mode, language);
+        let weight = dense_weight.unwrap_or_else(|| fuse::dense_weight(&wanted.asked));
+        fuse::score(&mut candidates, request.mode, weight);
         candidates.sort_by(|left, right| {
             let ids = || visible[left.place].indexed.id.cmp(&visible[right.place].indexed.id);
             right.score.total_cmp(&left.score).then_with(ids)
         });
-        candidates.truncate(request.top_k);
-        Ok(candidates
-            .into_iter()
-            .map(|candidate| {
-                let chunk = &visible[candidate.place];
-                let id = chunk.indexed.id;
-                hit(chunk, &candidate, terms, lexical_rank.get(&id).copied(), dense_rank.get(&id).copied())
-            })
-            .collect())
+        let terms = wanted.terms();
+        let texts = candidates.iter().map(|candidate| visible[candidate.place].indexed.text.as_str());
+        let hits = copies::fold(texts, request.top_k).into_iter().map(|group| {
+            let chunk = |place: usize| &visible[candidates[place].place];
+            let id = chunk(group.place).indexed.id;
+            let ranks = (lexical_rank.get(&id).copied(), dense_rank.get(&id).copied());
+            let copies = group.copies.iter().map(|place| {
+                let indexed = &chunk(*place).indexed;
+                Copy { chunk: indexed.id, document: indexed.document }
+            });
+            Hit { copies: copies.collect(), ..hit(chunk(group.place), &candidates[group.place], &terms, ranks) }
+        });
+        Ok((hits.collect(), wanted.corrected))
     }
 
-    /// Both legs at the same time, with the same filter.
-    async fn legs(&self, request: &SearchRequest, terms: &BTreeSet<String>, limit: usize) -> Result<(Scored, Scored)> {
+    /// Both legs at the same time, with the same filter; and what the lexical one looked for in the end.
+    async fn legs(
+        &self,
+        request: &SearchRequest,
+        view: &Arc<View>,
+        asked: Asked,
+        limit: usize,
+    ) -> Result<(Scored, Wanted, Scored)> {
         let pair = self.indexes.pair().await;
         let lexical = {
-            let (pair, terms, scope) = (std::sync::Arc::clone(&pair), terms.clone(), request.scope.clone());
-            let wanted = request.mode != Mode::Dense;
-            async move {
-                if !wanted {
-                    return Ok(Vec::new());
-                }
-                let searched = tokio::task::spawn_blocking(move || pair.lexical.search(&terms, &scope, limit)).await;
-                searched.unwrap_or(Err(crate::StoreError::Stopped))
-            }
+            let (pair, view) = (Arc::clone(&pair), Arc::clone(view));
+            let is_searched = request.mode != Mode::Dense;
+            blocking(move || {
+                let mut wanted = pair.lexical.want(&view, asked)?;
+                let found = if is_searched { pair.lexical.search(&view, &mut wanted, limit)? } else { Vec::new() };
+                Ok((found, wanted))
+            })
         };
         let dense = async {
             match &request.query_embedding {
@@ -184,14 +229,16 @@ impl Store {
                 _ => Ok(Vec::new()),
             }
         };
-        tokio::try_join!(lexical, dense)
+        let ((lexical, wanted), dense) = tokio::try_join!(lexical, dense)?;
+        Ok((lexical, wanted, dense))
     }
 
     /// BM25 of every candidate, also of those that only the dense leg proposed.
     async fn complete_lexical(
         &self,
         request: &SearchRequest,
-        terms: &BTreeSet<String>,
+        view: Arc<View>,
+        wanted: &Wanted,
         found: Scored,
         visible: &[VisibleChunk],
     ) -> Result<HashMap<ChunkId, f32>> {
@@ -199,15 +246,20 @@ impl Store {
         let missing: Vec<ChunkId> =
             visible.iter().map(|chunk| chunk.indexed.id).filter(|chunk| !scores.contains_key(chunk)).collect();
         if request.mode == Mode::Hybrid && !missing.is_empty() {
-            let (pair, terms, scope) = (self.indexes.pair().await, terms.clone(), request.scope.clone());
-            let completed = tokio::task::spawn_blocking(move || pair.lexical.scores(&terms, &scope, &missing)).await;
-            scores.extend(completed.unwrap_or(Err(crate::StoreError::Stopped))?);
+            let (pair, wanted) = (self.indexes.pair().await, wanted.clone());
+            let completed = blocking(move || pair.lexical.scores(&view, &wanted, &missing)).await;
+            scores.extend(completed?);
         }
         Ok(scores)
     }
 }
 
 type Scored = Vec<(ChunkId, f32)>;
+
+/// An index blocks while it is read.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    tokio::task::spawn_blocking(work).await.unwrap_or(Err(crate::StoreError::Stopped))
+}
 
 /// Best first; what has the same score in an order that does not depend on where in an index it stands, which says
 /// something of what else is there.
@@ -229,8 +281,7 @@ fn hit(
     chunk: &VisibleChunk,
     candidate: &Candidate,
     terms: &BTreeSet<String>,
-    lexical_rank: Option<u32>,
-    dense_rank: Option<u32>,
+    (lexical_rank, dense_rank): (Option<u32>, Option<u32>),
 ) -> Hit {
     let indexed = &chunk.indexed;
     Hit {
@@ -253,5 +304,6 @@ fn hit(
         dense_score: candidate.dense,
         dense_rank,
         rerank_score: None,
+        copies: Vec::new(),
     }
 }

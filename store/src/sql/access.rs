@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sqlx::any::AnyArguments;
 use sqlx::query::Query;
-use sqlx::{Any, Row as _};
+use sqlx::{Any, AssertSqlSafe, Row as _};
 
 use super::{Database, Transaction, id, places};
 use crate::Result;
@@ -108,6 +108,38 @@ impl Database {
                 .await?;
         }
         Ok(())
+    }
+
+    /// Takes a reader off every list. A document's own list that is left empty stays one. Gives the documents that are
+    /// there and named the reader.
+    pub async fn strike_off_lists(&self, transaction: &mut Transaction, reader: &Reader) -> Result<Vec<DocumentId>> {
+        let reader = reader.to_string();
+        let rows = sqlx::query(
+            "select d.id from access_entries a join documents d on d.id = a.subject_id where a.reader = $1 order by d.id",
+        )
+        .bind(&reader)
+        .fetch_all(&mut **transaction)
+        .await?;
+        // Also of documents that went: one that comes back is narrowed as it was.
+        sqlx::query(
+            "insert into access_entries (subject_id, reader) select a.subject_id, $2 from access_entries a \
+             where a.reader = $1 and not exists (select 1 from collections c where c.id = a.subject_id) \
+             and not exists (select 1 from access_entries o where o.subject_id = a.subject_id and o.reader <> $1) \
+             on conflict do nothing",
+        )
+        .bind(&reader)
+        .bind(NOBODY)
+        .execute(&mut **transaction)
+        .await?;
+        sqlx::query("delete from access_entries where reader = $1").bind(&reader).execute(&mut **transaction).await?;
+        rows.iter().map(|row| id(row, "id")).collect()
+    }
+
+    /// Every document that the grant opens.
+    pub async fn readable(&self, grant: &Grant) -> Result<BTreeSet<DocumentId>> {
+        let statement = format!("select d.id from documents d where {}", may_read(grant, 1));
+        let rows = bind(sqlx::query(AssertSqlSafe(statement)), grant).fetch_all(&self.pool).await?;
+        rows.iter().map(|row| id(row, "id")).collect()
     }
 
     /// A document's own list, if it is narrowed.

@@ -4,7 +4,7 @@ use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, Row as _};
 
 use super::access::{bind, may_read};
-use super::{Database, Transaction, count, id, places};
+use super::{Database, Transaction, id, places};
 use crate::Result;
 use crate::access::{Grant, Listing};
 use crate::error::StoreError;
@@ -185,14 +185,6 @@ impl Database {
             });
         }
         Ok(stored)
-    }
-
-    pub async fn chunks_of(&self, transaction: &mut Transaction, document: DocumentId) -> Result<u64> {
-        let row = sqlx::query("select count(*) from chunks where document_id = $1")
-            .bind(document.to_string())
-            .fetch_one(&mut **transaction)
-            .await?;
-        count(&row)
     }
 }
 

@@ -3,6 +3,7 @@
 
 pub mod access;
 pub mod answers;
+pub mod backups;
 pub mod changes;
 pub mod checkpoints;
 pub mod chunks;
@@ -11,26 +12,35 @@ pub mod documents;
 pub mod jobs;
 pub mod lanes;
 pub mod overview;
+pub mod receipts;
 pub mod revisions;
+pub mod rows;
 pub mod source_items;
 pub mod sources;
 pub mod syncs;
+pub mod traces;
 pub mod users;
 
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use sqlx::any::{AnyPoolOptions, AnyRow, install_default_drivers};
+use sqlx::migrate::Migrator;
 use sqlx::{Any, AnyPool, Executor as _, Row as _};
 
 use crate::Result;
 use crate::error::StoreError;
 
-static SQLITE: sqlx::migrate::Migrator = sqlx::migrate!("./migrations/sqlite");
-static POSTGRES: sqlx::migrate::Migrator = sqlx::migrate!("./migrations/postgres");
+static SQLITE: Migrator = sqlx::migrate!("./migrations/sqlite");
+static POSTGRES: Migrator = sqlx::migrate!("./migrations/postgres");
 
 /// A transaction that is under way.
 pub type Transaction = sqlx::Transaction<'static, Any>;
+
+/// The last migration of this program. Both databases have the same ones.
+pub fn schema_version() -> i64 {
+    SQLITE.iter().map(|migration| migration.version).max().unwrap_or_default()
+}
 
 /// The truth. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -48,6 +58,23 @@ enum Kind {
 impl Database {
     /// Connects and brings the schema up to date.
     pub async fn open(data_dir: &Path, url: Option<&str>) -> Result<Self> {
+        let database = Self::connect(data_dir, url).await?;
+        database.migrations().run(&database.pool).await?;
+        Ok(database)
+    }
+
+    /// Connects and brings the schema to what it was after a given migration. One that is further on is refused:
+    /// migrations only go forward.
+    pub async fn open_at(data_dir: &Path, url: Option<&str>, version: i64) -> Result<Self> {
+        let database = Self::connect(data_dir, url).await?;
+        if database.version().await?.is_some_and(|applied| applied > version) {
+            return Err(StoreError::NotUnused);
+        }
+        database.migrations().run_to(version, &database.pool).await?;
+        Ok(database)
+    }
+
+    async fn connect(data_dir: &Path, url: Option<&str>) -> Result<Self> {
         install_default_drivers();
         let file = data_dir.join("terroir.sqlite");
         let (url, kind) = match url {
@@ -61,11 +88,12 @@ impl Database {
                 Box::pin(async move {
                     if kind == Kind::Sqlite {
                         // WAL with synchronous=normal survives a crash of the process; a loss of power may
-                        // undo the last transactions, and never damages the file.
+                        // undo the last transactions, and never damages the file. What is deleted is
+                        // overwritten: a file that somebody else gets to see holds nothing that went.
                         connection
                             .execute(
                                 "pragma journal_mode = wal; pragma synchronous = normal; \
-                                 pragma busy_timeout = 20000; pragma foreign_keys = on",
+                                 pragma busy_timeout = 20000; pragma foreign_keys = on; pragma secure_delete = on",
                             )
                             .await?;
                     }
@@ -74,13 +102,30 @@ impl Database {
             })
             .connect(&url)
             .await?;
-        let database = Self { pool, kind };
-        let migrator = match kind {
+        Ok(Self { pool, kind })
+    }
+
+    fn migrations(&self) -> &'static Migrator {
+        match self.kind {
             Kind::Sqlite => &SQLITE,
             Kind::Postgres => &POSTGRES,
+        }
+    }
+
+    /// The last migration that the database has had.
+    async fn version(&self) -> Result<Option<i64>> {
+        // Asked for the table first: in PostgreSQL a failed statement is written to the server's log.
+        let known = match self.kind {
+            Kind::Sqlite => "select 1 from sqlite_master where name = '_sqlx_migrations'",
+            Kind::Postgres => {
+                "select 1 from pg_tables where tablename = '_sqlx_migrations' and schemaname = any(current_schemas(false)::text[])"
+            }
         };
-        migrator.run(&database.pool).await?;
-        Ok(database)
+        if sqlx::query(known).fetch_optional(&self.pool).await?.is_none() {
+            return Ok(None);
+        }
+        let row = sqlx::query("select max(version) from _sqlx_migrations").fetch_one(&self.pool).await?;
+        Ok(row.try_get(0)?)
     }
 
     pub fn is_shared(&self) -> bool {
@@ -103,6 +148,30 @@ impl Database {
         }
     }
 
+    /// Rows that are read stay as they are until the transaction ends. `SQLite` lets one write at a time anyway.
+    fn share(&self) -> &'static str {
+        match self.kind {
+            Kind::Sqlite => "",
+            Kind::Postgres => "for key share",
+        }
+    }
+
+    /// Brings `SQLite`'s log into its file and empties it, so that the pages of before are nowhere any more. False if
+    /// others read it for too long, and on Postgres, whose files are its own business.
+    pub async fn empty_log(&self) -> Result<bool> {
+        if self.kind == Kind::Postgres {
+            return Ok(false);
+        }
+        let mut connection = self.pool.acquire().await?;
+        // Nobody can write while it waits for those who read.
+        connection.execute("pragma busy_timeout = 2000").await?;
+        let row = connection.fetch_one("pragma wal_checkpoint(truncate)").await;
+        connection.execute("pragma busy_timeout = 20000").await?;
+        let row = row?;
+        let (busy, left): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
+        Ok(busy == 0 && left == 0)
+    }
+
     /// Lets only one transaction at a time add to `changes`, until it ends: the order of the sequence is
     /// then the order in which changes become visible, and a follower can't miss one.
     pub(crate) async fn order_changes(&self, transaction: &mut Transaction) -> Result<()> {
@@ -120,6 +189,11 @@ impl Database {
     /// Drawn when the database is made; no other database has it.
     pub async fn id(&self) -> Result<String> {
         self.meta_or_set("database_id", &uuid::Uuid::new_v4().simple().to_string()).await
+    }
+
+    /// What a person's name is hashed with on a receipt. It goes along where the database is restored or moved.
+    pub async fn receipt_salt(&self) -> Result<String> {
+        self.meta_or_set("receipt_salt", &uuid::Uuid::new_v4().simple().to_string()).await
     }
 
     /// The value kept under `key`; keeps `value` if there is none yet.
@@ -147,9 +221,4 @@ fn id<T: std::str::FromStr<Err = uuid::Error>>(row: &AnyRow, column: &str) -> Re
 /// `$2, $3, $4`: numbered by hand, since a query builder for both databases writes `?`, which Postgres does not know.
 fn places(first: usize, count: usize) -> String {
     (first..first + count).map(|number| format!("${number}")).collect::<Vec<_>>().join(", ")
-}
-
-fn count(row: &AnyRow) -> Result<u64> {
-    let count: i64 = row.try_get(0)?;
-    Ok(count as u64)
 }

@@ -4,7 +4,7 @@ use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, Row as _};
 
 use super::documents::counts;
-use super::{id, places};
+use super::{Transaction, id, places};
 use crate::Result;
 use crate::document::Counts;
 use crate::error::StoreError;
@@ -131,10 +131,17 @@ impl Sources {
     }
 
     pub async fn delete_item(&self, item: &KnownItem) -> Result<()> {
+        let mut transaction = self.database.begin().await?;
+        self.delete_item_within(&mut transaction, item).await?;
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    pub(crate) async fn delete_item_within(&self, transaction: &mut Transaction, item: &KnownItem) -> Result<()> {
         sqlx::query("delete from source_items where source_id = $1 and item_key = $2")
             .bind(item.source.to_string())
             .bind(&item.key)
-            .execute(&self.database.pool)
+            .execute(&mut **transaction)
             .await?;
         Ok(())
     }

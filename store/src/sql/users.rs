@@ -2,7 +2,7 @@
 
 use sqlx::Row as _;
 
-use super::{Database, now_ms};
+use super::{Database, Transaction, now_ms};
 use crate::Result;
 use crate::users::{KeyRecord, User};
 
@@ -73,6 +73,12 @@ impl Database {
     pub async fn remove_user(&self, name: &str) -> Result<bool> {
         let removed = sqlx::query("delete from users where name = $1").bind(name).execute(&self.pool).await?;
         Ok(removed.rows_affected() == 1)
+    }
+
+    /// With keys and memberships.
+    pub async fn delete_user(&self, transaction: &mut Transaction, name: &str) -> Result<()> {
+        sqlx::query("delete from users where name = $1").bind(name).execute(&mut **transaction).await?;
+        Ok(())
     }
 
     pub async fn insert_key(&self, user: &str, label: &str, sha256: &str) -> Result<KeyRecord> {

@@ -70,22 +70,6 @@ pub struct UploadedItem {
     pub status: &'static str,
 }
 
-/// What a removal took away.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct RemovedView {
-    pub document: String,
-    pub removed: Removed,
-}
-
-#[derive(Debug, Serialize, ToSchema)]
-pub struct Removed {
-    pub chunks: u64,
-    pub lexical: u64,
-    pub dense: u64,
-    /// Whether the original went; it stays while another document has the same bytes.
-    pub blob: bool,
-}
-
 /// The text of a revision, with its structure.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ContentText {

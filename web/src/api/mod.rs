@@ -4,16 +4,17 @@ mod answer;
 mod document;
 mod passage;
 mod queue;
+mod receipt;
 mod source;
 mod time;
 
 pub use answer::{Answer, AskRequest, Citation, Delta, QuotePlace, Sources, Style, Timings, Usage};
 pub use document::{
-    BlockView, BoxesView, ContentText, DocumentError, DocumentView, PageSizeView, Progress, Removed, RemovedView,
-    UploadedItem, WarningView,
+    BlockView, BoxesView, ContentText, DocumentError, DocumentView, PageSizeView, Progress, UploadedItem, WarningView,
 };
 pub use passage::{HitView, LocatorView, Passage, SearchMode, SearchRequest, SearchView};
 pub use queue::QueueView;
+pub use receipt::ReceiptView;
 pub use source::{
     CheckedView, FailureView, NewSource, RemovedSource, SourceChange, SourceDocuments, SourceView, SyncRequest,
     SyncView,

@@ -58,6 +58,15 @@ pub struct HitView {
     pub locator: LocatorView,
     /// Character ranges in `text` that match words of the query.
     pub highlights: Vec<(u32, u32)>,
+    /// Passages that say the same in nearly the same words; they are not listed by themselves.
+    pub copies: Vec<CopyView>,
+}
+
+/// A passage that says what a better one says.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct CopyView {
+    pub chunk: String,
+    pub document: String,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -65,6 +74,8 @@ pub struct SearchView {
     pub hits: Vec<HitView>,
     pub took_ms: u64,
     pub query_language: String,
+    /// The words as they were looked for, if one of them is in no passage and another spelling of it is.
+    pub corrected: Option<String>,
 }
 
 /// A passage that an answer may draw on.
@@ -113,7 +124,14 @@ impl From<Hit> for HitView {
             language: hit.language.as_str().to_owned(),
             media_type: hit.media_type,
             highlights: hit.highlights,
+            copies: hit.copies.into_iter().map(CopyView::from).collect(),
         }
+    }
+}
+
+impl From<terroir_store::Copy> for CopyView {
+    fn from(copy: terroir_store::Copy) -> Self {
+        Self { chunk: copy.chunk.to_string(), document: copy.document.to_string() }
     }
 }
 

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::client::{Client, encoded};
 use super::print_json;
+use super::receipts::tell;
 use crate::config::Settings;
 
 #[derive(Debug, Subcommand)]
@@ -20,8 +21,10 @@ pub enum UsersCommand {
         #[arg(long = "group", value_name = "NAME")]
         groups: Vec<String>,
     },
-    /// Remove a user and its keys
+    /// Remove a user and its keys; lists go on naming it
     Remove { name: String },
+    /// Remove a user with keys, groups, places on lists and the answers it asked for; documents stay
+    Erase { name: String },
 }
 
 #[derive(Debug, Subcommand)]
@@ -103,6 +106,15 @@ pub fn users(settings: &Settings, command: &UsersCommand, json: bool) -> anyhow:
                 return print_json(&json!({"removed": name}));
             }
             println!("removed {name}");
+            Ok(())
+        }
+        UsersCommand::Erase { name } => {
+            let receipt = client.post(&format!("/api/v1/users/{}/erase", encoded(name)), &json!({}))?;
+            if json {
+                return print_json(&receipt);
+            }
+            println!("erased {name}");
+            tell(&receipt);
             Ok(())
         }
     }

@@ -170,6 +170,18 @@ impl Client {
         Ok(())
     }
 
+    /// Writes what an address has into `sink`, whatever its length.
+    pub fn download(&self, path: &str, sink: &mut impl std::io::Write) -> anyhow::Result<()> {
+        let request = self.authorized(ureq::http::Request::get(self.url(path)));
+        let response = self.agent.run(request.body(())?)?;
+        if !response.status().is_success() {
+            read_json(response)?;
+            bail!("{path} answered nothing");
+        }
+        std::io::copy(&mut response.into_body().into_reader(), sink).context("the download broke off")?;
+        Ok(())
+    }
+
     fn post_raw(
         &self,
         path: &str,

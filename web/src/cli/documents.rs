@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::client::{Client, encoded};
 use super::print_json;
+use super::receipts::tell;
 use crate::config::Settings;
 
 #[derive(Debug, Subcommand)]
@@ -27,7 +28,7 @@ pub enum DocumentsCommand {
     Cancel { id: String },
     /// Try a document again that failed or was cancelled
     Retry { id: String },
-    /// Remove a document from everywhere
+    /// Remove a document from everywhere, and say what remains
     Remove { id: String },
 }
 
@@ -91,6 +92,7 @@ pub fn documents(settings: &Settings, command: &DocumentsCommand, json: bool) ->
                 "removed {id}: {} chunks, {} lexical and {} dense entries",
                 removed["chunks"], removed["lexical"], removed["dense"]
             );
+            tell(&receipt);
             Ok(())
         }
     }

@@ -2,6 +2,7 @@
 //! runs on the data folder, or to one started for the length of the command. So there is one behaviour.
 
 mod access;
+mod backup;
 mod bench;
 mod client;
 mod documents;
@@ -11,6 +12,7 @@ mod maintenance;
 mod models;
 mod parse;
 mod query;
+mod receipts;
 mod serve;
 mod sources;
 
@@ -74,13 +76,15 @@ enum Command {
     /// List, show, remove documents; pause, resume, cancel or retry the work on them
     #[command(subcommand)]
     Documents(documents::DocumentsCommand),
+    /// List the receipts of what was removed, or show one: what went, what remains and until when
+    Receipts { id: Option<String> },
     /// Show, pause or resume the work that lies ahead
     #[command(subcommand)]
     Queue(documents::QueueCommand),
     /// Folders, sites, git repositories and buckets that documents stay in step with
     #[command(subcommand)]
     Sources(sources::SourcesCommand),
-    /// List, create or remove users; what they may read follows from their names and groups
+    /// List, create, remove or erase users; what they may read follows from their names and groups
     #[command(subcommand)]
     Users(access::UsersCommand),
     /// List, create or revoke the keys that let users in
@@ -97,6 +101,12 @@ enum Command {
     /// List, import, download or verify models
     #[command(subcommand)]
     Models(models::ModelsCommand),
+    /// Write everything that is kept into one file, while the service goes on
+    Backup(backup::BackupArgs),
+    /// Put a backup back, into a new data folder or a new database
+    Restore { file: PathBuf },
+    /// Move from `SQLite` to `PostgreSQL`, or back
+    Migrate(backup::MigrateArgs),
     /// Build both indexes anew from the database
     Reindex,
     /// Compare database and indexes
@@ -175,6 +185,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Search(arguments) => query::search(&settings, &arguments, json)?,
         Command::Ask(arguments) => query::ask(&settings, &arguments, json)?,
         Command::Documents(command) => documents::documents(&settings, &command, json)?,
+        Command::Receipts { id } => receipts::receipts(&settings, id.as_deref(), json)?,
         Command::Queue(command) => documents::queue(&settings, command, json)?,
         Command::Sources(command) => return sources::sources(&settings, command, json),
         Command::Users(command) => access::users(&settings, &command, json)?,
@@ -183,6 +194,9 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Why { document } => return access::why(&settings, &document, user.as_deref(), json),
         Command::Collections(command) => documents::collections(&settings, &command, json)?,
         Command::Models(command) => models::models(&settings, &command, json)?,
+        Command::Backup(arguments) => backup::back_up(&settings, &arguments, json)?,
+        Command::Restore { file } => return backup::restore(&settings, &file, json),
+        Command::Migrate(arguments) => return backup::migrate(&settings, &arguments, json),
         Command::Reindex => maintenance::reindex(&settings, json)?,
         Command::Doctor { repair } => return maintenance::doctor(&settings, repair, json),
         Command::Eval(command) => evaluate::evaluate(&settings, &command, json)?,

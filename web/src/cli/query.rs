@@ -58,6 +58,9 @@ pub fn search(settings: &Settings, arguments: &SearchArgs, json: bool) -> anyhow
     if hits.is_empty() {
         println!("nothing found");
     }
+    if let Some(corrected) = found["corrected"].as_str() {
+        println!("looked for: {corrected}\n");
+    }
     for (index, hit) in hits.iter().enumerate() {
         println!("{:>2}. {}  ({:.3})", index + 1, place(hit, &hit["locator"]), hit["score"].as_f64().unwrap_or(0.0));
         println!("    {}\n", shorten(hit["text"].as_str().unwrap_or(""), 300));

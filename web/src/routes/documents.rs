@@ -5,7 +5,7 @@ use serde::Deserialize;
 use terroir_store::{DocumentFilter, Status};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::api::{DocumentView, Page, Removed, RemovedView};
+use crate::api::{DocumentView, Page, ReceiptView};
 use crate::app::Service;
 use crate::error::{ApiError, ApiResult, ErrorBody};
 use crate::request::Caller;
@@ -90,19 +90,16 @@ pub async fn show_document(
     Ok(web::Json(service.document(&caller, &id).await?.into()))
 }
 
-/// Takes a document out of database, both indexes and the originals.
+/// Takes a document out of database, both indexes, the originals and the answers that quote it. The receipt says what
+/// went, what remains and until when; it is kept.
 #[utoipa::path(tag = "documents", params(("id" = String, Path, description = "Document")),
-    responses((status = 200, body = RemovedView), (status = 404, body = ErrorBody)))]
+    responses((status = 200, body = ReceiptView), (status = 404, body = ErrorBody)))]
 #[delete("/api/v1/documents/{id}")]
 pub async fn remove_document(
     service: web::Data<Service>,
     caller: Caller,
     id: web::Path<String>,
-) -> ApiResult<web::Json<RemovedView>> {
+) -> ApiResult<web::Json<ReceiptView>> {
     let document = service.document(&caller, &id).await?;
-    let removed = service.store.remove_document(document.id).await?;
-    Ok(web::Json(RemovedView {
-        document: document.id.to_string(),
-        removed: Removed { chunks: removed.chunks, lexical: removed.lexical, dense: removed.dense, blob: removed.blob },
-    }))
+    Ok(web::Json(service.store.remove_document(document.id).await?.into()))
 }

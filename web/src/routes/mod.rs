@@ -2,6 +2,7 @@
 
 mod access;
 mod ask;
+mod backup;
 mod chat;
 mod collections;
 mod completions;
@@ -12,6 +13,7 @@ mod health;
 mod maintenance;
 mod openai;
 mod queue;
+mod receipts;
 mod rerank;
 mod search;
 mod sources;
@@ -23,8 +25,9 @@ mod users;
 use actix_web::web;
 
 pub(crate) use self::{
-    access::*, ask::*, chat::*, collections::*, completions::*, content::*, documents::*, events::*, health::*,
-    maintenance::*, openai::*, queue::*, rerank::*, search::*, sources::*, status::*, upload::*, users::*,
+    access::*, ask::*, backup::*, chat::*, collections::*, completions::*, content::*, documents::*, events::*,
+    health::*, maintenance::*, openai::*, queue::*, receipts::*, rerank::*, search::*, sources::*, status::*,
+    upload::*, users::*,
 };
 use crate::openapi;
 
@@ -38,6 +41,8 @@ pub fn all(config: &mut web::ServiceConfig) {
         .service(lookup_document)
         .service(show_document)
         .service(remove_document)
+        .service(list_receipts)
+        .service(show_receipt)
         .service(pause_document)
         .service(resume_document)
         .service(cancel_document)
@@ -69,11 +74,13 @@ pub fn all(config: &mut web::ServiceConfig) {
         .service(list_users)
         .service(set_user)
         .service(remove_user)
+        .service(erase_user)
         .service(list_keys)
         .service(create_key)
         .service(revoke_key)
         .service(search)
         .service(ask)
+        .service(back_up)
         .service(reindex)
         .service(doctor)
         .service(models)

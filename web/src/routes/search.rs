@@ -42,5 +42,6 @@ pub async fn search(
         hits: found.hits.into_iter().map(HitView::from).collect(),
         took_ms: found.took_ms,
         query_language: found.query_language.as_str().to_owned(),
+        corrected: found.corrected,
     }))
 }

@@ -1,6 +1,6 @@
 // The service's API. Every failure becomes an ApiError with a hint for people.
 
-import type { Answer, Boxes, Citation, Collection, DocumentItem, DocumentText, Hit, Page, Queue, Removed, Sources, Status } from "./shapes";
+import type { Answer, Boxes, Citation, Collection, DocumentItem, DocumentText, Hit, Page, Queue, Receipt, Sources, Status } from "./shapes";
 import { eventsOf } from "./sse";
 
 export class ApiError extends Error {
@@ -52,7 +52,7 @@ export function boxes(id: string, charStart: number, charEnd: number): Promise<B
   return json(`/api/v1/documents/${id}/boxes?char_start=${charStart}&char_end=${charEnd}`);
 }
 
-export function removeDocument(id: string): Promise<Removed> {
+export function removeDocument(id: string): Promise<Receipt> {
   return json(`/api/v1/documents/${id}`, { method: "DELETE" });
 }
 

@@ -161,7 +161,21 @@ export interface Boxes {
   pages: PageSize[];
 }
 
-export interface Removed {
+/** What was found in one place after a removal; `found_after` is null where nobody could look. */
+export interface ReceiptPlace {
+  place: string;
+  gone: boolean;
+  found_before: number | null;
+  found_after: number | null;
+  remains_until: string | null;
+}
+
+export interface Receipt {
+  receipt: string;
   document: string;
+  removed_at: string;
   removed: { chunks: number; lexical: number; dense: number; blob: boolean };
+  places: ReceiptPlace[];
+  kept_for: string[];
+  backups: string[];
 }

@@ -1,4 +1,7 @@
-//! Retrieval measured: test collections in the BEIR layout, and `trec_eval`'s measures.
+//! Retrieval measured: test collections in the BEIR layout, `trec_eval`'s measures, and whether a difference
+//! between two settings is more than chance.
+
+mod significance;
 
 use std::collections::{BTreeMap, HashMap};
 use std::io::BufRead as _;
@@ -8,6 +11,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::Result;
 use crate::error::StoreError;
+
+pub use significance::{Difference, paired_difference};
 
 /// A document of `corpus.jsonl`.
 #[derive(Debug, Clone, Deserialize)]
@@ -93,24 +98,41 @@ pub struct Measures {
     pub map: f64,
 }
 
+/// The documents found for each query, best first, each once.
+pub type Rankings = HashMap<String, Vec<String>>;
+
 impl Measures {
-    /// `rankings` holds the documents found for each query, best first, each once.
-    pub fn of(rankings: &HashMap<String, Vec<String>>, judgments: &Judgments) -> Self {
-        let mut sum = Self { queries: judgments.len(), ..Self::default() };
-        for (query, relevant) in judgments {
-            let empty = Vec::new();
-            let ranking = rankings.get(query).unwrap_or(&empty);
-            sum.ndcg_at_10 += ndcg(ranking, relevant, 10);
-            sum.recall_at_100 += recall(ranking, relevant, 100);
-            sum.mrr_at_10 += reciprocal_rank(ranking, relevant, 10);
-            sum.map += average_precision(ranking, relevant);
+    pub fn of(rankings: &Rankings, judgments: &Judgments) -> Self {
+        let each = Self::of_each(rankings, judgments);
+        let mut mean = Self { queries: each.len(), ..Self::default() };
+        for of_query in each.values() {
+            mean.ndcg_at_10 += of_query.ndcg_at_10;
+            mean.recall_at_100 += of_query.recall_at_100;
+            mean.mrr_at_10 += of_query.mrr_at_10;
+            mean.map += of_query.map;
         }
-        let count = sum.queries.max(1) as f64;
-        sum.ndcg_at_10 /= count;
-        sum.recall_at_100 /= count;
-        sum.mrr_at_10 /= count;
-        sum.map /= count;
-        sum
+        let count = mean.queries.max(1) as f64;
+        mean.ndcg_at_10 /= count;
+        mean.recall_at_100 /= count;
+        mean.mrr_at_10 /= count;
+        mean.map /= count;
+        mean
+    }
+
+    /// The measures of each query that was judged, found or not.
+    pub fn of_each(rankings: &Rankings, judgments: &Judgments) -> BTreeMap<String, Self> {
+        let of_query = |(query, relevant): (&String, &HashMap<String, u32>)| {
+            let ranking = rankings.get(query).map(Vec::as_slice).unwrap_or_default();
+            let measures = Self {
+                queries: 1,
+                ndcg_at_10: ndcg(ranking, relevant, 10),
+                recall_at_100: recall(ranking, relevant, 100),
+                mrr_at_10: reciprocal_rank(ranking, relevant, 10),
+                map: average_precision(ranking, relevant),
+            };
+            (query.clone(), measures)
+        };
+        judgments.iter().map(of_query).collect()
     }
 }
 
@@ -173,7 +195,7 @@ mod tests {
             ("1".to_owned(), HashMap::from([("a".to_owned(), 1)])),
             ("2".to_owned(), HashMap::from([("a".to_owned(), 1)])),
         ]);
-        let rankings = HashMap::from([("1".to_owned(), ranking(&["a"]))]);
+        let rankings = Rankings::from([("1".to_owned(), ranking(&["a"]))]);
         let measures = Measures::of(&rankings, &judgments);
         assert_eq!(measures.queries, 2);
         assert!((measures.ndcg_at_10 - 0.5).abs() < 1e-12 && (measures.map - 0.5).abs() < 1e-12);

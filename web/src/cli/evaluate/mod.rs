@@ -1,0 +1,270 @@
+//! `eval retrieval`: a test collection goes through the real path (chunks, vectors, both indexes) into a
+//! store of its own, and every query through the real search. `eval weights`: the same for each weight of the dense
+//! leg.
+
+mod filled;
+mod runs;
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+use terroir_embed::{Encoder, Input, ModelStore, Priority};
+use terroir_store::evaluation::{Difference, Judgments, Measures, Rankings, TestCollection, paired_difference};
+use terroir_store::{Language, Mode as SearchMode, Principal, SearchRequest, Store};
+
+use super::{Mode, print_json};
+use crate::config::Settings;
+
+#[derive(Debug, Subcommand)]
+pub enum EvalCommand {
+    /// nDCG@10, recall@100, MRR@10 and MAP over a folder in the BEIR layout, and which differences are chance
+    Retrieval {
+        #[command(flatten)]
+        over: Over,
+        /// One mode; all three if left out
+        #[arg(long, value_enum)]
+        mode: Option<Mode>,
+        /// Write what was found here, in TREC's format
+        #[arg(long, value_name = "FILE")]
+        runs: Option<PathBuf>,
+        /// Compare with the runs of the same names in this file, which other settings wrote with --runs
+        #[arg(long, value_name = "FILE")]
+        against: Option<PathBuf>,
+    },
+    /// Hybrid search with each weight of the dense leg, to choose them on queries that are for choosing
+    Weights {
+        #[command(flatten)]
+        over: Over,
+    },
+}
+
+#[derive(Debug, Args)]
+pub struct Over {
+    /// Folder with corpus.jsonl, queries.jsonl and qrels/test.tsv
+    folder: PathBuf,
+    /// Keep the indexed collection here, and use it again
+    #[arg(long, value_name = "DIR")]
+    keep: Option<PathBuf>,
+}
+
+/// Chunks asked for, so that 100 documents are left when each counts once.
+const DEPTH: usize = 300;
+
+/// A test collection and the store that holds it.
+struct Bench {
+    store: Store,
+    encoder: Encoder,
+    collection: TestCollection,
+    /// The test collection's names of the store's documents.
+    names: HashMap<String, String>,
+}
+
+pub fn evaluate(settings: &Settings, command: &EvalCommand, json: bool) -> anyhow::Result<()> {
+    let (EvalCommand::Retrieval { over, .. } | EvalCommand::Weights { over }) = command;
+    let collection = TestCollection::read(&over.folder)?;
+    let models = ModelStore::open(&settings.models_dir())?;
+    let encoder = Encoder::open(&models.files(&settings.models.embed)?, settings.encoder_options())?;
+    let temporary = tempfile::tempdir()?;
+    let data = over.keep.as_deref().unwrap_or(temporary.path());
+
+    actix_web::rt::System::new().block_on(async {
+        let store = filled::open(data, &encoder).await?;
+        let names = filled::fill(&store, &encoder, &collection).await?;
+        let bench = Bench { store, encoder, collection, names };
+        let evaluated = match command {
+            EvalCommand::Retrieval { over, mode, runs, against } => {
+                bench.retrieval(&over.folder, *mode, runs.as_deref(), against.as_deref(), json).await
+            }
+            EvalCommand::Weights { over } => bench.weights(&over.folder, json).await,
+        };
+        bench.store.close().await;
+        evaluated
+    })
+}
+
+struct Measured {
+    rankings: Rankings,
+    languages: HashMap<String, Language>,
+    p50_ms: f64,
+    p95_ms: f64,
+}
+
+impl Bench {
+    async fn retrieval(
+        &self,
+        folder: &Path,
+        mode: Option<Mode>,
+        runs: Option<&Path>,
+        against: Option<&Path>,
+        json: bool,
+    ) -> anyhow::Result<()> {
+        let others = against.map(runs::read).transpose()?.unwrap_or_default();
+        let modes = mode.map_or_else(|| vec![Mode::Lexical, Mode::Dense, Mode::Hybrid], |mode| vec![mode]);
+        let mut measured: Vec<(Mode, Measured)> = Vec::new();
+        for mode in modes {
+            let found = self.measure(mode, None).await?;
+            self.report(folder, mode, &found, json)?;
+            measured.push((mode, found));
+        }
+        if let Some(path) = runs {
+            let named: Vec<_> = measured.iter().map(|(mode, found)| (mode.as_str(), &found.rankings)).collect();
+            runs::write(path, &named)?;
+        }
+        for (mode, found) in &measured {
+            if let Some(other) = others.get(mode.as_str()) {
+                self.compare(
+                    &format!("{} of {}", mode.as_str(), against.unwrap_or(folder).display()),
+                    other,
+                    mode.as_str(),
+                    found,
+                    json,
+                )?;
+            }
+        }
+        if let Some(((_, hybrid), legs)) = measured.split_last().filter(|(_, legs)| !legs.is_empty()) {
+            for (leg, found) in legs {
+                self.compare(leg.as_str(), &found.rankings, Mode::Hybrid.as_str(), hybrid, json)?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn weights(&self, folder: &Path, json: bool) -> anyhow::Result<()> {
+        const STEPS: u8 = 20;
+        for step in 0..=STEPS {
+            let weight = f32::from(step) / f32::from(STEPS);
+            let found = self.measure(Mode::Hybrid, Some(weight)).await?;
+            let measures = Measures::of(&found.rankings, &self.collection.judgments);
+            if json {
+                let mut value = serde_json::to_value(measures)?;
+                value["dense_weight"] = json!(f64::from(step) / f64::from(STEPS));
+                print_json(&value)?;
+            } else {
+                print_measures(&format!("dense {weight:.2}"), folder, &measures);
+                println!();
+            }
+        }
+        Ok(())
+    }
+
+    async fn measure(&self, mode: Mode, dense_weight: Option<f32>) -> anyhow::Result<Measured> {
+        let scope = self.store.scope(&Principal::Operator, None).await?;
+        let (mut rankings, mut languages) = (Rankings::new(), HashMap::new());
+        let mut times_ms = Vec::new();
+        for query in &self.collection.queries {
+            let started = Instant::now();
+            let query_embedding = match mode {
+                Mode::Lexical => None,
+                Mode::Hybrid | Mode::Dense => {
+                    let texts = vec![query.text.clone()];
+                    self.encoder.encode(texts, Input::Query, Priority::Interactive).await?.into_iter().next()
+                }
+            };
+            let request = SearchRequest {
+                query: query.text.clone(),
+                query_embedding,
+                scope: scope.clone(),
+                mode: match mode {
+                    Mode::Hybrid => SearchMode::Hybrid,
+                    Mode::Lexical => SearchMode::Lexical,
+                    Mode::Dense => SearchMode::Dense,
+                },
+                top_k: DEPTH,
+            };
+            let found = self.store.search_weighted(&request, dense_weight).await?;
+            times_ms.push(started.elapsed().as_secs_f64() * 1000.0);
+            // A document counts where its best chunk stands, and a copy beside what it is a copy of.
+            let mut seen = HashSet::new();
+            let documents = found
+                .hits
+                .iter()
+                .flat_map(|hit| std::iter::once(hit.document).chain(hit.copies.iter().map(|copy| copy.document)));
+            let documents = documents.map(|id| id.to_string()).filter(|id| seen.insert(id.clone()));
+            rankings.insert(query.id.clone(), documents.filter_map(|id| self.names.get(&id).cloned()).collect());
+            languages.insert(query.id.clone(), found.query_language);
+        }
+        times_ms.sort_by(f64::total_cmp);
+        let percentile =
+            |share: f64| times_ms.get((times_ms.len() as f64 * share) as usize).copied().unwrap_or_default();
+        Ok(Measured { rankings, languages, p50_ms: percentile(0.5), p95_ms: percentile(0.95) })
+    }
+
+    fn report(&self, folder: &Path, mode: Mode, measured: &Measured, json: bool) -> anyhow::Result<()> {
+        let measures = Measures::of(&measured.rankings, &self.collection.judgments);
+        let by_language = self.by_language(measured);
+        if json {
+            let mut value = serde_json::to_value(measures)?;
+            value["mode"] = json!(mode.as_str());
+            value["p50_ms"] = json!(measured.p50_ms);
+            value["p95_ms"] = json!(measured.p95_ms);
+            let languages =
+                by_language.iter().map(|(language, measures)| (language.as_str().to_owned(), json!(measures)));
+            value["languages"] = Value::Object(languages.collect());
+            return print_json(&value);
+        }
+        print_measures(mode.as_str(), folder, &measures);
+        println!(", p50 {:.1} ms, p95 {:.1} ms", measured.p50_ms, measured.p95_ms);
+        if by_language.len() > 1 {
+            for (language, measures) in &by_language {
+                print_measures(&format!("  in {}", language.as_str()), folder, measures);
+                println!();
+            }
+        }
+        Ok(())
+    }
+
+    /// By the language that each query was taken to be in.
+    fn by_language(&self, measured: &Measured) -> BTreeMap<Language, Measures> {
+        let mut judgments: BTreeMap<Language, Judgments> = BTreeMap::new();
+        for (query, relevant) in &self.collection.judgments {
+            if let Some(language) = measured.languages.get(query) {
+                judgments.entry(*language).or_default().insert(query.clone(), relevant.clone());
+            }
+        }
+        let of_language = |(language, judgments)| (language, Measures::of(&measured.rankings, &judgments));
+        judgments.into_iter().map(of_language).collect()
+    }
+
+    fn compare(
+        &self,
+        first_name: &str,
+        first: &Rankings,
+        second_name: &str,
+        second: &Measured,
+        json: bool,
+    ) -> anyhow::Result<()> {
+        let judgments = &self.collection.judgments;
+        let first = Measures::of_each(first, judgments);
+        let second = Measures::of_each(&second.rankings, judgments);
+        let pairs: Vec<(f64, f64)> =
+            first.values().zip(second.values()).map(|(first, second)| (first.ndcg_at_10, second.ndcg_at_10)).collect();
+        let difference = paired_difference(&pairs);
+        if json {
+            let mut value = serde_json::to_value(difference)?;
+            value["measure"] = json!("ndcg@10");
+            value["first"] = json!(first_name);
+            value["second"] = json!(second_name);
+            return print_json(&value);
+        }
+        let Difference { mean, better, worse, p, .. } = difference;
+        println!(
+            "{second_name} less {first_name}: nDCG@10 {mean:+.3}, better for {better} queries, worse for {worse}, p = {p:.4}"
+        );
+        Ok(())
+    }
+}
+
+fn print_measures(name: &str, folder: &Path, measures: &Measures) {
+    print!(
+        "{name:<10} {:<18} nDCG@10 {:.3}  recall@100 {:.3}  MRR@10 {:.3}  MAP {:.3}  {} queries",
+        folder.file_name().unwrap_or_default().to_string_lossy(),
+        measures.ndcg_at_10,
+        measures.recall_at_100,
+        measures.mrr_at_10,
+        measures.map,
+        measures.queries
+    );
+}
