@@ -5,6 +5,7 @@ use std::io::Read as _;
 use std::path::Path;
 use std::sync::{Arc, PoisonError};
 
+use memchr::memmem;
 use qdrant_edge::{CountRequest, EdgeOptimizersConfig};
 
 use super::EdgeIndex;
@@ -93,9 +94,10 @@ fn occurrences(file: &Path, text: &[u8]) -> Result<u64> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(0),
         Err(error) => return Err(error.into()),
     };
-    let Some(first) = text.first() else {
+    if text.is_empty() {
         return Ok(0);
-    };
+    }
+    let finder = memmem::Finder::new(text);
     let mut buffer = vec![0; PART_BYTES + text.len()];
     let (mut found, mut kept) = (0, 0);
     loop {
@@ -104,8 +106,7 @@ fn occurrences(file: &Path, text: &[u8]) -> Result<u64> {
             return Ok(found);
         }
         let filled = kept + read;
-        let starts = buffer[..filled].iter().enumerate().filter(|(_, byte)| *byte == first);
-        found += starts.filter(|(start, _)| buffer[*start..filled].starts_with(text)).count() as u64;
+        found += finder.find_iter(&buffer[..filled]).count() as u64;
         // One may begin here and end in the next part; a whole one is not read twice.
         kept = filled.min(text.len() - 1);
         buffer.copy_within(filled - kept..filled, 0);

@@ -111,6 +111,13 @@ pub struct Hit {
 pub struct Copy {
     pub chunk: ChunkId,
     pub document: DocumentId,
+    /// As of a [`Hit`].
+    pub title: String,
+    pub file_name: String,
+    pub heading_path: Vec<String>,
+    pub page: Option<u32>,
+    pub char_start: u32,
+    pub char_end: u32,
 }
 
 impl Store {
@@ -196,10 +203,7 @@ impl Store {
             let chunk = |place: usize| &visible[candidates[place].place];
             let id = chunk(group.place).indexed.id;
             let ranks = (lexical_rank.get(&id).copied(), dense_rank.get(&id).copied());
-            let copies = group.copies.iter().map(|place| {
-                let indexed = &chunk(*place).indexed;
-                Copy { chunk: indexed.id, document: indexed.document }
-            });
+            let copies = group.copies.iter().map(|place| copy(chunk(*place)));
             Hit { copies: copies.collect(), ..hit(chunk(group.place), &candidates[group.place], &terms, ranks) }
         });
         Ok((hits.collect(), wanted.corrected))
@@ -277,6 +281,24 @@ fn dot(left: &[f32], right: &[f32]) -> f32 {
     left.iter().zip(right).map(|(left, right)| left * right).sum()
 }
 
+/// The document's title, or its file name.
+fn title(chunk: &VisibleChunk) -> String {
+    chunk.indexed.title.clone().unwrap_or_else(|| chunk.file_name.clone())
+}
+
+fn copy(chunk: &VisibleChunk) -> Copy {
+    Copy {
+        chunk: chunk.indexed.id,
+        document: chunk.indexed.document,
+        title: title(chunk),
+        file_name: chunk.file_name.clone(),
+        heading_path: chunk.indexed.heading_path.clone(),
+        page: chunk.page,
+        char_start: chunk.char_start,
+        char_end: chunk.char_end,
+    }
+}
+
 fn hit(
     chunk: &VisibleChunk,
     candidate: &Candidate,
@@ -288,7 +310,7 @@ fn hit(
         chunk: indexed.id,
         document: indexed.document,
         revision: indexed.revision,
-        title: indexed.title.clone().unwrap_or_else(|| chunk.file_name.clone()),
+        title: title(chunk),
         file_name: chunk.file_name.clone(),
         media_type: chunk.media_type.clone(),
         highlights: matches(&indexed.text, indexed.language, terms),

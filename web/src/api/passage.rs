@@ -67,6 +67,9 @@ pub struct HitView {
 pub struct CopyView {
     pub chunk: String,
     pub document: String,
+    pub title: String,
+    pub file_name: String,
+    pub locator: LocatorView,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -131,7 +134,18 @@ impl From<Hit> for HitView {
 
 impl From<terroir_store::Copy> for CopyView {
     fn from(copy: terroir_store::Copy) -> Self {
-        Self { chunk: copy.chunk.to_string(), document: copy.document.to_string() }
+        Self {
+            chunk: copy.chunk.to_string(),
+            document: copy.document.to_string(),
+            title: copy.title,
+            file_name: copy.file_name,
+            locator: LocatorView {
+                page: copy.page,
+                heading_path: copy.heading_path,
+                char_start: copy.char_start,
+                char_end: copy.char_end,
+            },
+        }
     }
 }
 

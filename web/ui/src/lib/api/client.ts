@@ -73,6 +73,8 @@ export interface SearchResult {
   hits: Hit[];
   took_ms: number;
   query_language: string;
+  /** The words as they were looked for, where one had to be spelled otherwise. */
+  corrected: string | null;
 }
 
 export function search(query: string, mode: string, collection: string | null): Promise<SearchResult> {

@@ -137,7 +137,11 @@ export interface Hit extends Omit<Passage, "marker"> {
   rerank_score: number | null;
   language: string;
   highlights: [number, number][];
+  /** Passages that say the same and are not listed by themselves. */
+  copies: Copy[];
 }
+
+export type Copy = Pick<Hit, "chunk" | "document" | "title" | "file_name" | "locator">;
 
 export interface TextBlock {
   kind: string;
