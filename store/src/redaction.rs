@@ -79,11 +79,18 @@ fn kept_text(text: &str, citations: &Value, document: DocumentId) -> String {
     };
     let mut kept: Vec<String> = Vec::new();
     for (statement, markers, shown) in statements(text) {
+        // Another document went before.
+        let mut statement = statement.trim_start();
+        while let Some(rest) = statement.strip_prefix(MARK) {
+            kept.push(MARK.to_owned());
+            statement = rest.trim_start();
+        }
         let statement = words(statement);
         let stands = statement.as_ref().is_some_and(|statement| {
             markers.iter().filter_map(|marker| quote_of(*marker)).any(|quote| quote.contains(statement))
         });
         match statement {
+            None if shown.is_empty() => {}
             None => kept.push(shown.to_owned()),
             Some(statement) if stands => kept.push(format!("{statement} {shown}")),
             Some(_) => kept.push(MARK.to_owned()),
@@ -168,9 +175,19 @@ mod tests {
         assert_eq!(left["passages"][1]["locator"]["page"], 2);
         assert_eq!(left["passages"][1]["document"], id("heron").to_string());
         assert_eq!(left["model"]["name"], "m");
+        // What stands behind a mark is still a quote when a third one goes.
+        let still: Value = serde_json::from_str(&without(&with_third(&left), id("crane"))).unwrap();
+        assert_eq!(still["text"], "[removed] Storks don't. [2]");
         // The other as well, and once more.
         let left = without(&without(&left.to_string(), id("stork")), id("stork"));
         assert_eq!(serde_json::from_str::<Value>(&left).unwrap()["text"], "[removed] [removed]");
+    }
+
+    fn with_third(answer: &Value) -> String {
+        let mut answer = answer.clone();
+        let crane = json!({"marker": 3, "document": id("crane").to_string(), "text": "Cranes."});
+        answer["passages"].as_array_mut().unwrap().push(crane);
+        answer.to_string()
     }
 
     #[test]

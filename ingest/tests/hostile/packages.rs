@@ -276,9 +276,8 @@ fn pptx() -> Vec<u8> {
 /// A workbook of one cell, which says that its sheet has so many rows of 256 columns. Readers take it at its word
 /// and make room; a sheet can have 65,536.
 fn xls(rows: u32) -> Vec<u8> {
-    let record = |kind: u16, content: &[u8]| {
-        [&kind.to_le_bytes()[..], &(content.len() as u16).to_le_bytes(), content].concat()
-    };
+    let record =
+        |kind: u16, content: &[u8]| [&kind.to_le_bytes()[..], &(content.len() as u16).to_le_bytes(), content].concat();
     let begin = |of: u16| record(0x0809, &[&[0, 6][..], &of.to_le_bytes(), &[0; 12]].concat());
     let end = record(0x000a, &[]);
     let named = |place: u32| record(0x0085, &[&place.to_le_bytes()[..], &[0, 0, 1, 0], b"A"].concat());
