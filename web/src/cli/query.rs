@@ -63,7 +63,11 @@ pub fn search(settings: &Settings, arguments: &SearchArgs, json: bool) -> anyhow
     }
     for (index, hit) in hits.iter().enumerate() {
         println!("{:>2}. {}  ({:.3})", index + 1, place(hit, &hit["locator"]), hit["score"].as_f64().unwrap_or(0.0));
-        println!("    {}\n", shorten(hit["text"].as_str().unwrap_or(""), 300));
+        println!("    {}", shorten(hit["text"].as_str().unwrap_or(""), 300));
+        for copy in hit["copies"].as_array().into_iter().flatten() {
+            println!("    the same is said in {}", place(copy, &copy["locator"]));
+        }
+        println!();
     }
     Ok(())
 }
