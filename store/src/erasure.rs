@@ -47,7 +47,7 @@ impl Store {
             }
         }
         let before = Before { rows, traces, originals: 0 };
-        receipt.body.backups = self.database.backups_since(since).await?;
+        receipt.body.backups = self.database.backups_since(&mut transaction, since).await?;
         receipt.body.findings = self.findings(&receipt, &before, None).await;
         self.database.insert_receipt(&mut transaction, &receipt).await?;
         transaction.commit().await?;

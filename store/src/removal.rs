@@ -57,7 +57,7 @@ impl Store {
         }
         let before = Before { rows, traces, originals: self.originals(&blobs) };
         receipt.body.sha256.clone_from(&blobs);
-        receipt.body.backups = self.database.backups_since(created_at).await?;
+        receipt.body.backups = self.database.backups_since(&mut transaction, created_at).await?;
         receipt.body.findings = self.findings(&receipt, &before, None).await;
         self.database.insert_receipt(&mut transaction, &receipt).await?;
         transaction.commit().await?;

@@ -2,7 +2,7 @@
 
 use sqlx::Row as _;
 
-use super::{Database, now_ms};
+use super::{Database, Transaction, now_ms};
 use crate::Result;
 
 impl Database {
@@ -28,10 +28,10 @@ impl Database {
     }
 
     /// When the backups were begun that may hold what was there at a time.
-    pub async fn backups_since(&self, created_at_ms: i64) -> Result<Vec<i64>> {
+    pub async fn backups_since(&self, transaction: &mut Transaction, created_at_ms: i64) -> Result<Vec<i64>> {
         let rows = sqlx::query("select created_at from backups where created_at >= $1 order by created_at")
             .bind(created_at_ms)
-            .fetch_all(&self.pool)
+            .fetch_all(&mut **transaction)
             .await?;
         rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
     }
