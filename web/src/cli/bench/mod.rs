@@ -1,4 +1,7 @@
-//! `bench`: speed of the models on this machine.
+//! `bench`: speed of the models, and of searching, on this machine.
+
+mod passages;
+mod search;
 
 use std::path::{Path, PathBuf};
 
@@ -39,6 +42,8 @@ pub enum BenchCommand {
         #[arg(long, value_parser = PossibleValuesParser::new(["cpu", "cuda"]), default_value = "cpu")]
         device: String,
     },
+    /// Searches by words, by meaning and by both, beside how passages are put in, at any number of passages
+    Search(search::SearchBench),
 }
 
 /// A file that was not imported. Measuring it proves nothing about where it comes from, and answers nobody.
@@ -58,9 +63,9 @@ fn measured_only(file: &Path) -> ModelFiles {
 }
 
 pub fn bench(settings: &Settings, command: &BenchCommand, json: bool) -> anyhow::Result<()> {
-    let models = ModelStore::open(&settings.models_dir())?;
     match command {
         BenchCommand::Embed { input, threads } => {
+            let models = ModelStore::open(&settings.models_dir())?;
             let text = fs_err::read_to_string(input)?;
             let lines: Vec<String> = text.lines().filter(|line| !line.trim().is_empty()).map(str::to_owned).collect();
             anyhow::ensure!(!lines.is_empty(), "{} has no lines", input.display());
@@ -77,6 +82,7 @@ pub fn bench(settings: &Settings, command: &BenchCommand, json: bool) -> anyhow:
             Ok(())
         }
         BenchCommand::Generate { model, prompt_tokens, output_tokens, threads, texts, device } => {
+            let models = ModelStore::open(&settings.models_dir())?;
             let name = model.as_ref().unwrap_or(&settings.models.generate);
             let files = match Path::new(name) {
                 path if path.is_file() || path.join("config.json").is_file() => measured_only(path),
@@ -105,5 +111,6 @@ pub fn bench(settings: &Settings, command: &BenchCommand, json: bool) -> anyhow:
             );
             Ok(())
         }
+        BenchCommand::Search(arguments) => search::search(arguments, json),
     }
 }
