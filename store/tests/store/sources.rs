@@ -1,5 +1,4 @@
 //! Sources: who holds them, for how long, and what becomes of what was held. On `SQLite` and on Postgres.
-#![expect(clippy::unwrap_used, reason = "a helper that fails, fails its test")]
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -11,7 +10,7 @@ use terroir_store::{
     SyncState,
 };
 
-const LEASE: Duration = Duration::from_secs(30);
+use crate::bench::LEASE;
 
 /// Addresses of empty databases: none for `SQLite`.
 fn databases() -> Vec<Option<String>> {

@@ -1,10 +1,6 @@
 //! Who may read what, against a model of it in memory: many principals, lists of collections and documents, groups
 //! that change, documents that come, change, go and come back, crashes. After every step, a search, a list, a count,
 //! a document and an explanation say what the model says, for whoever asks.
-#![expect(clippy::unwrap_used, reason = "a helper that fails, fails its test")]
-
-#[expect(dead_code, reason = "what else it can do is for the tests of the store's model")]
-mod qdrant;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -15,34 +11,24 @@ use terroir_store::{
     Store, StoreError, StoreOptions,
 };
 
-const LEASE: Duration = Duration::from_secs(30);
+use crate::bench::{LEASE, Random, fresh_database};
+use crate::qdrant;
+
 const COLLECTIONS: [&str; 4] = ["default", "board", "staff", "press"];
 const USERS: usize = 12;
 const GROUPS: usize = 5;
 const SOURCES: u64 = 8;
 
-/// A small generator (xorshift64*), so that a seed is all that a failure needs.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self, below: u64) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) % below
+fn readers(random: &mut Random) -> Vec<Reader> {
+    let mut readers = Vec::new();
+    for _ in 0..random.next(4) {
+        readers.push(match random.next(8) {
+            0 => Reader::Public,
+            1..=3 => Reader::User(format!("u{}", random.next(USERS as u64))),
+            _ => Reader::Group(format!("g{}", random.next(GROUPS as u64))),
+        });
     }
-
-    fn readers(&mut self) -> Vec<Reader> {
-        let mut readers = Vec::new();
-        for _ in 0..self.next(4) {
-            readers.push(match self.next(8) {
-                0 => Reader::Public,
-                1..=3 => Reader::User(format!("u{}", self.next(USERS as u64))),
-                _ => Reader::Group(format!("g{}", self.next(GROUPS as u64))),
-            });
-        }
-        readers
-    }
+    readers
 }
 
 struct Setting {
@@ -62,13 +48,6 @@ fn settings() -> Vec<Setting> {
         None => eprintln!("PostgreSQL NOT TESTED: set TERROIR_TEST_POSTGRES_URL or run `make test`"),
     }
     settings
-}
-
-fn fresh_database(server: &str) -> String {
-    let name = format!("terroir_access_{}", uuid::Uuid::new_v4().simple());
-    let made = std::process::Command::new("psql").args([server, "-qc", &format!("create database {name}")]).status();
-    assert!(made.unwrap().success());
-    format!("{}/{name}", server.rsplit_once('/').unwrap().0)
 }
 
 /// The previous owner's tasks need a moment to notice that it has gone.
@@ -248,20 +227,20 @@ async fn random_steps(folder: &Path, setting: &Setting, seed: u64, steps: u32) {
                 let collection = COLLECTIONS[random.next(COLLECTIONS.len() as u64) as usize];
                 let source = format!("s{}", random.next(SOURCES));
                 let text = format!("parcel w{seed}s{step}");
-                let readers = (random.next(3) == 0).then(|| random.readers());
+                let readers = (random.next(3) == 0).then(|| readers(&mut random));
                 let document = add(&store, collection, &source, &text, readers.as_deref(), Language::English).await;
                 world.documents.insert(document, Expected { collection: collection.into(), text });
                 world.narrowed.extend(readers.map(|readers| (document, readers)));
             }
             4..=5 => {
                 let name = COLLECTIONS[random.next(COLLECTIONS.len() as u64) as usize];
-                let readers = random.readers();
+                let readers = readers(&mut random);
                 store.set_collection_readers(name, &readers).await.unwrap();
                 world.collections.insert(name.into(), readers);
             }
             6..=7 => {
                 if let Some(document) = some(&mut random) {
-                    let readers = random.readers();
+                    let readers = readers(&mut random);
                     store.set_document_readers(document, Some(&readers)).await.unwrap();
                     world.narrowed.insert(document, readers);
                 }

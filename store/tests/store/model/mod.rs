@@ -1,9 +1,7 @@
 //! The store against a model of itself in memory: random additions, replacements, removals, crashes and
 //! reopenings, on `SQLite` and on Postgres, with the embedded Qdrant and with a server. After every step,
 //! what is found is what the model says.
-#![expect(clippy::unwrap_used, reason = "a helper that fails, fails its test")]
 
-mod qdrant;
 mod server;
 
 use std::collections::BTreeMap;
@@ -15,20 +13,10 @@ use terroir_store::{
     SearchRequest, Status, Store, StoreError, StoreOptions,
 };
 
-const LEASE: Duration = Duration::from_secs(30);
+use crate::bench::{LEASE, Random, fresh_database};
+use crate::qdrant;
+
 const DIMENSIONS: usize = 8;
-
-/// A small generator (xorshift64*), so that a seed is all that a failure needs.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self, below: u64) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) % below
-    }
-}
 
 /// What a store runs on: `SQLite` if there is no address of a database, the embedded Qdrant if there is no
 /// server.
@@ -71,13 +59,6 @@ fn postgres() -> Option<String> {
         eprintln!("PostgreSQL NOT TESTED: set TERROIR_TEST_POSTGRES_URL or run `make test`");
     }
     server.as_deref().map(fresh_database)
-}
-
-fn fresh_database(server: &str) -> String {
-    let name = format!("terroir_store_{}", uuid::Uuid::new_v4().simple());
-    let made = std::process::Command::new("psql").args([server, "-qc", &format!("create database {name}")]).status();
-    assert!(made.unwrap().success());
-    format!("{}/{name}", server.rsplit_once('/').unwrap().0)
 }
 
 async fn open(folder: &Path, setting: &Setting) -> Store {

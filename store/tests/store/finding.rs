@@ -1,15 +1,13 @@
 //! What a person writes, and what is to be found for it: forms, compounds, phrases, identifiers, slips, copies.
-#![expect(clippy::unwrap_used, reason = "a helper that fails, fails its test")]
 
 use std::path::Path;
-use std::time::Duration;
 
 use terroir_store::{
     Language, Mode, NewChunk, NewDocument, NewRevision, Principal, Scope, SearchRequest, SearchResponse, Store,
     StoreOptions,
 };
 
-const LEASE: Duration = Duration::from_secs(30);
+use crate::bench::LEASE;
 
 async fn open(folder: &Path) -> Store {
     Store::open(StoreOptions {

@@ -1,8 +1,4 @@
 //! What a crash, a lost file or a mistake of a caller may leave behind, and that the store comes back.
-#![expect(clippy::unwrap_used, reason = "a helper that fails, fails its test")]
-
-#[expect(dead_code, reason = "what else it can do is for the tests of the store's model")]
-mod qdrant;
 
 use std::path::Path;
 use std::time::Duration;
@@ -12,7 +8,8 @@ use terroir_store::{
     StoreOptions,
 };
 
-const LEASE: Duration = Duration::from_secs(30);
+use crate::bench::LEASE;
+use crate::qdrant;
 
 async fn open(folder: &Path) -> Store {
     open_with(folder, None).await

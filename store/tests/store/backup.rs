@@ -1,7 +1,4 @@
 //! Everything into one file and back, into either database; one database into the other.
-#![expect(clippy::unwrap_used, reason = "a helper that fails, fails its test")]
-
-mod bench;
 
 use std::io::{Cursor, Write};
 use std::path::Path;
@@ -9,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use bench::{Random, add, databases, enqueue, open};
+use crate::bench::{self, Random, add, databases, enqueue, open};
 use terroir_store::{
     Contents, DocumentFilter, Mode, NewAnswer, Principal, Reader, Restore, SearchRequest, Store, StoreError, inspect,
     migrate, restore,

@@ -1,6 +1,5 @@
 //! The queue of ingestion work: whose turn it is, what people do to it in every state, and what is kept of a job that
 //! is taken up again. On `SQLite` and on Postgres.
-#![expect(clippy::unwrap_used, reason = "a helper that fails, fails its test")]
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -11,7 +10,7 @@ use terroir_store::{
     Stage, Status, Store, StoreError, StoreOptions,
 };
 
-const LEASE: Duration = Duration::from_secs(30);
+use crate::bench::LEASE;
 
 /// Addresses of empty databases: none for `SQLite`.
 fn databases() -> Vec<Option<String>> {

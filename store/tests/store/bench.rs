@@ -40,7 +40,7 @@ pub fn databases() -> Vec<Option<String>> {
     databases
 }
 
-fn fresh_database(server: &str) -> String {
+pub fn fresh_database(server: &str) -> String {
     let name = format!("terroir_bench_{}", uuid::Uuid::new_v4().simple());
     let made = std::process::Command::new("psql").args([server, "-qc", &format!("create database {name}")]).status();
     assert!(made.unwrap().success());

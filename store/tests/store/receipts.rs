@@ -1,12 +1,7 @@
 //! Receipts against what is really there: in every state a document is removed in, on both databases, by looking into
 //! the tables, the segments and the raw bytes of every file. A receipt never calls gone what a look finds.
-#![expect(clippy::unwrap_used, reason = "a helper that fails, fails its test")]
-
-#[expect(dead_code, reason = "what else it can do is for the tests of the store's model")]
-mod qdrant;
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use sqlx::{Connection as _, Row as _};
 use terroir_store::{
@@ -14,7 +9,9 @@ use terroir_store::{
     NewRevision, Place, Principal, Reader, Receipt, Store, StoreError, StoreOptions, Subject, Until,
 };
 
-const LEASE: Duration = Duration::from_secs(30);
+use crate::bench::LEASE;
+use crate::qdrant;
+
 /// In no other text, and in no program's memory of words.
 const RARE: &str = "quittebeufstorch";
 /// Of the removed document's chunks: no other vector begins like it.

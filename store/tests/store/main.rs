@@ -1,0 +1,14 @@
+//! One binary for all tests of the store: linking it costs more than most of them take.
+#![expect(clippy::unwrap_used, reason = "a step that fails, fails its test")]
+
+mod access;
+mod backup;
+mod bench;
+mod finding;
+mod mending;
+mod model;
+mod qdrant;
+mod queue;
+mod receipts;
+mod retrieval;
+mod sources;
