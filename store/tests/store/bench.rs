@@ -30,7 +30,7 @@ impl Random {
     }
 }
 
-/// `SQLite` (none), and a new PostgreSQL database where there is a server.
+/// `SQLite` (none), and a new `PostgreSQL` database where there is a server.
 pub fn databases() -> Vec<Option<String>> {
     let mut databases = vec![None];
     match std::env::var("TERROIR_TEST_POSTGRES_URL").ok() {
