@@ -163,7 +163,11 @@ mod tests {
             let database = Database::open(folder.path(), None).await.unwrap();
             let mut snapshot = database.snapshot().await.unwrap();
             let mut kept = Vec::new();
-            database.each_row(&mut snapshot, "jobs", async |row| Ok(kept.push(row))).await.unwrap();
+            let keep = async |row| {
+                kept.push(row);
+                Ok(())
+            };
+            database.each_row(&mut snapshot, "jobs", keep).await.unwrap();
             kept
         });
         // The second migration deletes cancelled jobs, and gives jobs a turn.

@@ -185,7 +185,7 @@ mod tests {
         }
         assert!(Asked::read("a \"mark that stays open", Language::English, &[]).phrases.is_empty());
         assert!(Asked::read("\"\" \"-\"", Language::English, &[]).phrases.is_empty());
-        let words = ('a'..='z').map(|letter| format!("{letter}{letter}ing ")).collect::<String>();
+        let words = ('a'..='z').map(|letter| format!("{letter}{letter}ing")).collect::<Vec<_>>().join(" ");
         let pasted = format!("the so called \"force majeure\" {words}");
         assert!(Asked::read(&pasted, Language::English, &[]).phrases.is_empty(), "a quotation in a pasted text");
     }
