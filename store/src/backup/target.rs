@@ -30,7 +30,7 @@ impl Target {
                 return Err(StoreError::NotUnused);
             }
             // What an attempt left behind that was broken off.
-            remove_if_there(&folder)?;
+            unless_missing(fs_err::remove_dir_all(&folder))?;
             fs_err::create_dir_all(&folder)?;
             staged = Some((folder.clone(), place));
             Database::open_at(&folder, None, schema).await?
@@ -64,7 +64,7 @@ impl Target {
         if let Some((folder, place)) = self.staged {
             // What is beside an old database must not be taken for the new one's.
             for beside in ["-wal", "-shm"] {
-                remove_file_if_there(&place.with_file_name(format!("{FILE}{beside}")))?;
+                unless_missing(fs_err::remove_file(place.with_file_name(format!("{FILE}{beside}"))))?;
             }
             fs_err::File::open(folder.join(FILE))?.sync_all()?;
             fs_err::rename(folder.join(FILE), place)?;
@@ -83,15 +83,9 @@ async fn is_unused(data_dir: &Path) -> Result<bool> {
     Ok(unused)
 }
 
-pub fn remove_if_there(folder: &Path) -> Result<()> {
-    match fs_err::remove_dir_all(folder) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
-        _ => Ok(()),
-    }
-}
-
-fn remove_file_if_there(file: &Path) -> Result<()> {
-    match fs_err::remove_file(file) {
+/// What was to be removed and is not there is as good.
+pub fn unless_missing(removed: std::io::Result<()>) -> Result<()> {
+    match removed {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
         _ => Ok(()),
     }

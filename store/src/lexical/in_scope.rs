@@ -36,6 +36,8 @@ struct InScope {
     count: u64,
     /// Tokens of each field whose length counts.
     tokens: BTreeMap<Field, u64>,
+    /// Chunks by the language that they were analysed in: counting them reads as many postings as there are chunks.
+    languages: BTreeMap<Language, u64>,
 }
 
 /// Scopes that were asked for last, with the state of the index they were asked in.
@@ -76,7 +78,12 @@ impl LexicalIndex {
             self.scope_filters(scope).into_iter().map(|filter| (Occur::Must, filter)).collect();
         let fields = vec![self.fields.body, self.fields.written, self.fields.headings];
         let segments = searcher.search(&BooleanQuery::new(filters), &Chunks { fields })?;
-        let mut in_scope = InScope { chunks: Vec::with_capacity(segments.len()), count: 0, tokens: BTreeMap::new() };
+        let mut in_scope = InScope {
+            chunks: Vec::with_capacity(segments.len()),
+            count: 0,
+            tokens: BTreeMap::new(),
+            languages: BTreeMap::new(),
+        };
         for segment in segments {
             in_scope.count += segment.chunks.len() as u64;
             for (field, _, tokens) in segment.lengths {
@@ -84,14 +91,22 @@ impl LexicalIndex {
             }
             in_scope.chunks.push(segment.chunks);
         }
+        in_scope.languages = self.count_languages(|term| in_scope.frequency(searcher, term))?;
         Ok(in_scope)
     }
 
     /// Languages that the chunks in view were analysed in, and how many were in each.
     pub fn languages(&self, view: &View) -> Result<BTreeMap<Language, u64>> {
+        match &view.in_scope {
+            Some(in_scope) => Ok(in_scope.languages.clone()),
+            None => self.count_languages(|term| view.searcher.doc_freq(term)),
+        }
+    }
+
+    fn count_languages(&self, count: impl Fn(&Term) -> tantivy::Result<u64>) -> Result<BTreeMap<Language, u64>> {
         let mut languages = BTreeMap::new();
         for language in Language::ANALYSED.into_iter().chain([Language::Other]) {
-            let chunks = view.frequency(&Term::from_field_text(self.fields.language, language.as_str()))?;
+            let chunks = count(&Term::from_field_text(self.fields.language, language.as_str()))?;
             if chunks > 0 {
                 languages.insert(language, chunks);
             }

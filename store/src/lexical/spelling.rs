@@ -35,6 +35,9 @@ impl LexicalIndex {
                 corrected.insert(*place, nearest);
             }
         }
+        if corrected.is_empty() {
+            return Ok(false);
+        }
         let languages: Vec<Language> = self.languages(view)?.into_keys().collect();
         for (place, written) in &corrected {
             let word = &mut wanted.asked.words[*place];
@@ -42,12 +45,10 @@ impl LexicalIndex {
             let stems = read.words.into_iter().flat_map(|word| word.stems).collect();
             (word.written, word.stems) = (written.clone(), stems);
         }
-        if !corrected.is_empty() {
-            let words = wanted.asked.words.iter().filter(|word| !word.is_identifier());
-            let words: Vec<&str> = words.map(|word| word.written.as_str()).collect();
-            wanted.corrected = Some(words.join(" "));
-        }
-        Ok(!corrected.is_empty())
+        let words = wanted.asked.words.iter().filter(|word| !word.is_identifier());
+        let words: Vec<&str> = words.map(|word| word.written.as_str()).collect();
+        wanted.corrected = Some(words.join(" "));
+        Ok(true)
     }
 
     /// The spelling with the fewest slips, then the most frequent one, of words that the scope has.

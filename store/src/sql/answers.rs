@@ -48,38 +48,35 @@ impl Database {
         Ok(row.is_some())
     }
 
-    /// Takes the words of a document out of every answer that has some; how many had.
-    pub async fn redact_answers(&self, transaction: &mut Transaction, document: DocumentId) -> Result<u64> {
-        let mut redacted = 0;
+    /// Takes the words of a document out of every answer that has some.
+    pub async fn redact_answers(&self, transaction: &mut Transaction, document: DocumentId) -> Result<()> {
         for answer in self.answers_from(transaction, document).await? {
-            let row = sqlx::query("select body from answers where id = $1")
-                .bind(&answer)
-                .fetch_one(&mut **transaction)
-                .await?;
-            let body: String = row.try_get(0)?;
+            let body = self.answer_body(transaction, &answer).await?;
             if redaction::quotes(&body, document) {
                 sqlx::query("update answers set body = $1 where id = $2")
                     .bind(redaction::without(&body, document))
                     .bind(&answer)
                     .execute(&mut **transaction)
                     .await?;
-                redacted += 1;
             }
         }
-        Ok(redacted)
+        Ok(())
     }
 
     /// Answers that hold words of a document.
     pub async fn count_quoting(&self, transaction: &mut Transaction, document: DocumentId) -> Result<u64> {
         let mut quoting = 0;
         for answer in self.answers_from(transaction, document).await? {
-            let row = sqlx::query("select body from answers where id = $1")
-                .bind(&answer)
-                .fetch_one(&mut **transaction)
-                .await?;
-            quoting += u64::from(redaction::quotes(row.try_get(0)?, document));
+            quoting += u64::from(redaction::quotes(&self.answer_body(transaction, &answer).await?, document));
         }
         Ok(quoting)
+    }
+
+    /// One at a time: bodies are long, and many answers may quote a document.
+    async fn answer_body(&self, transaction: &mut Transaction, answer: &str) -> Result<String> {
+        let row =
+            sqlx::query("select body from answers where id = $1").bind(answer).fetch_one(&mut **transaction).await?;
+        Ok(row.try_get(0)?)
     }
 
     /// Answers that were given passages of a document.

@@ -71,14 +71,16 @@ impl Database {
 
     /// Whether there was one.
     pub async fn remove_user(&self, name: &str) -> Result<bool> {
-        let removed = sqlx::query("delete from users where name = $1").bind(name).execute(&self.pool).await?;
-        Ok(removed.rows_affected() == 1)
+        let mut transaction = self.begin().await?;
+        let removed = self.delete_user(&mut transaction, name).await?;
+        transaction.commit().await?;
+        Ok(removed)
     }
 
-    /// With keys and memberships.
-    pub async fn delete_user(&self, transaction: &mut Transaction, name: &str) -> Result<()> {
-        sqlx::query("delete from users where name = $1").bind(name).execute(&mut **transaction).await?;
-        Ok(())
+    /// With keys and memberships. Whether there was one.
+    pub async fn delete_user(&self, transaction: &mut Transaction, name: &str) -> Result<bool> {
+        let removed = sqlx::query("delete from users where name = $1").bind(name).execute(&mut **transaction).await?;
+        Ok(removed.rows_affected() == 1)
     }
 
     pub async fn insert_key(&self, user: &str, label: &str, sha256: &str) -> Result<KeyRecord> {

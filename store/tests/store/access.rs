@@ -4,14 +4,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::time::Duration;
 
 use terroir_store::{
     DocumentFilter, DocumentId, Language, Mode, NewChunk, NewDocument, NewRevision, Principal, Reader, SearchRequest,
-    Store, StoreError, StoreOptions,
+    Store, StoreError,
 };
 
-use crate::bench::{LEASE, Random, fresh_database};
+use crate::bench::{LEASE, Random, Setting, open_patiently, postgres};
 use crate::qdrant;
 
 const COLLECTIONS: [&str; 4] = ["default", "board", "staff", "press"];
@@ -31,43 +30,16 @@ fn readers(random: &mut Random) -> Vec<Reader> {
     readers
 }
 
-struct Setting {
-    database_url: Option<String>,
-    qdrant: Option<qdrant::Server>,
-}
-
 fn settings() -> Vec<Setting> {
-    let mut settings = vec![
-        Setting { database_url: None, qdrant: None },
-        Setting { database_url: None, qdrant: Some(qdrant::server()) },
-    ];
-    match std::env::var("TERROIR_TEST_POSTGRES_URL").ok() {
-        Some(server) => {
-            settings.push(Setting { database_url: Some(fresh_database(&server)), qdrant: Some(qdrant::server()) });
-        }
-        None => eprintln!("PostgreSQL NOT TESTED: set TERROIR_TEST_POSTGRES_URL or run `make test`"),
+    let mut settings = vec![Setting::default(), Setting { database_url: None, qdrant: Some(qdrant::server()) }];
+    if let Some(url) = postgres() {
+        settings.push(Setting { database_url: Some(url), qdrant: Some(qdrant::server()) });
     }
     settings
 }
 
-/// The previous owner's tasks need a moment to notice that it has gone.
 async fn open(folder: &Path, setting: &Setting) -> Store {
-    let options = StoreOptions {
-        data_dir: folder.to_owned(),
-        originals_dir: folder.join("blobs"),
-        database_url: setting.database_url.clone(),
-        qdrant_url: setting.qdrant.as_ref().map(|server| server.url.clone()),
-        qdrant_api_key: setting.qdrant.as_ref().and_then(|server| server.api_key.clone()),
-        dimensions: 2,
-        model_sha256: "m".repeat(64),
-    };
-    for _ in 0..250 {
-        match Store::open(options.clone()).await {
-            Err(StoreError::InUse { .. }) => tokio::time::sleep(Duration::from_millis(20)).await,
-            opened => return opened.unwrap(),
-        }
-    }
-    panic!("the folder stays in use");
+    open_patiently(setting.options(folder, 2)).await
 }
 
 fn revision(text: &str, language: Language) -> NewRevision {

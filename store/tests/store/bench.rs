@@ -7,6 +7,8 @@ use terroir_store::{
     Bibliography, DocumentId, Language, NewChunk, NewDocument, NewRevision, Reader, Store, StoreError, StoreOptions,
 };
 
+use crate::qdrant;
+
 pub const LEASE: Duration = Duration::from_secs(30);
 /// Of a vector.
 pub const DIMENSIONS: usize = 8;
@@ -30,34 +32,53 @@ impl Random {
     }
 }
 
-/// `SQLite` (none), and a new `PostgreSQL` database where there is a server.
-pub fn databases() -> Vec<Option<String>> {
-    let mut databases = vec![None];
-    match std::env::var("TERROIR_TEST_POSTGRES_URL").ok() {
-        Some(server) => databases.push(Some(fresh_database(&server))),
-        None => eprintln!("PostgreSQL NOT TESTED: set TERROIR_TEST_POSTGRES_URL or run `make test`"),
-    }
-    databases
+/// What a store runs on: `SQLite` if there is no address of a database, the embedded Qdrant if there is no
+/// server.
+#[derive(Default)]
+pub struct Setting {
+    pub database_url: Option<String>,
+    pub qdrant: Option<qdrant::Server>,
 }
 
-pub fn fresh_database(server: &str) -> String {
+impl Setting {
+    pub fn options(&self, folder: &Path, dimensions: usize) -> StoreOptions {
+        StoreOptions {
+            database_url: self.database_url.clone(),
+            qdrant_url: self.qdrant.as_ref().map(|server| server.url.clone()),
+            qdrant_api_key: self.qdrant.as_ref().and_then(|server| server.api_key.clone()),
+            ..StoreOptions::embedded(folder, dimensions, &"m".repeat(64))
+        }
+    }
+}
+
+/// `SQLite` (none), and a new `PostgreSQL` database where there is a server.
+pub fn databases() -> Vec<Option<String>> {
+    std::iter::once(None).chain(postgres().map(Some)).collect()
+}
+
+/// A database of its own on the Postgres server that the environment names.
+pub fn postgres() -> Option<String> {
+    let server = std::env::var("TERROIR_TEST_POSTGRES_URL").ok();
+    if server.is_none() {
+        eprintln!("PostgreSQL NOT TESTED: set TERROIR_TEST_POSTGRES_URL or run `make test`");
+    }
+    server.as_deref().map(fresh_database)
+}
+
+fn fresh_database(server: &str) -> String {
     let name = format!("terroir_bench_{}", uuid::Uuid::new_v4().simple());
     let made = std::process::Command::new("psql").args([server, "-qc", &format!("create database {name}")]).status();
     assert!(made.unwrap().success());
     format!("{}/{name}", server.rsplit_once('/').unwrap().0)
 }
 
-/// The previous owner's tasks need a moment to notice that it has gone.
 pub async fn open(folder: &Path, database_url: Option<&str>) -> Store {
-    let options = StoreOptions {
-        data_dir: folder.to_owned(),
-        originals_dir: folder.join("blobs"),
-        database_url: database_url.map(str::to_owned),
-        qdrant_url: None,
-        qdrant_api_key: None,
-        dimensions: DIMENSIONS,
-        model_sha256: "m".repeat(64),
-    };
+    let setting = Setting { database_url: database_url.map(str::to_owned), qdrant: None };
+    open_patiently(setting.options(folder, DIMENSIONS)).await
+}
+
+/// The previous owner's tasks need a moment to notice that it has gone.
+pub async fn open_patiently(options: StoreOptions) -> Store {
     for _ in 0..250 {
         match Store::open(options.clone()).await {
             Err(StoreError::InUse { .. }) => tokio::time::sleep(Duration::from_millis(20)).await,

@@ -10,17 +10,7 @@ use terroir_store::{
 use crate::bench::LEASE;
 
 async fn open(folder: &Path) -> Store {
-    Store::open(StoreOptions {
-        data_dir: folder.to_owned(),
-        originals_dir: folder.join("blobs"),
-        database_url: None,
-        qdrant_url: None,
-        qdrant_api_key: None,
-        dimensions: 2,
-        model_sha256: "m".repeat(64),
-    })
-    .await
-    .unwrap()
+    Store::open(StoreOptions::embedded(folder, 2, &"m".repeat(64))).await.unwrap()
 }
 
 /// One chunk in a document of its own, called `name`.

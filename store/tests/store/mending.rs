@@ -1,14 +1,13 @@
 //! What a crash, a lost file or a mistake of a caller may leave behind, and that the store comes back.
 
 use std::path::Path;
-use std::time::Duration;
 
 use terroir_store::{
     Enqueued, Language, Mode, NewChunk, NewDocument, NewRevision, Principal, SearchRequest, Store, StoreError,
     StoreOptions,
 };
 
-use crate::bench::LEASE;
+use crate::bench::{LEASE, open_patiently};
 use crate::qdrant;
 
 async fn open(folder: &Path) -> Store {
@@ -18,22 +17,11 @@ async fn open(folder: &Path) -> Store {
 /// With the embedded Qdrant if there is no server.
 async fn open_with(folder: &Path, qdrant: Option<&qdrant::Server>) -> Store {
     let options = StoreOptions {
-        data_dir: folder.to_owned(),
-        originals_dir: folder.join("blobs"),
-        database_url: None,
         qdrant_url: qdrant.map(|server| server.url.clone()),
         qdrant_api_key: qdrant.and_then(|server| server.api_key.clone()),
-        dimensions: 2,
-        model_sha256: "m".repeat(64),
+        ..StoreOptions::embedded(folder, 2, &"m".repeat(64))
     };
-    // The previous owner's tasks need a moment to notice that it has gone.
-    for _ in 0..100 {
-        match Store::open(options.clone()).await {
-            Err(StoreError::InUse { .. }) => tokio::time::sleep(Duration::from_millis(20)).await,
-            opened => return opened.unwrap(),
-        }
-    }
-    panic!("the folder stays in use");
+    open_patiently(options).await
 }
 
 fn new_document(store: &Store, source: &str) -> NewDocument {

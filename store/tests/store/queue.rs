@@ -10,33 +10,12 @@ use terroir_store::{
     Stage, Status, Store, StoreError, StoreOptions,
 };
 
-use crate::bench::LEASE;
-
-/// Addresses of empty databases: none for `SQLite`.
-fn databases() -> Vec<Option<String>> {
-    let mut databases = vec![None];
-    match std::env::var("TERROIR_TEST_POSTGRES_URL") {
-        Ok(server) => {
-            let name = format!("terroir_queue_{}", uuid::Uuid::new_v4().simple());
-            let create = format!("create database {name}");
-            let made = std::process::Command::new("psql").args([&server, "-qc", &create]).status();
-            assert!(made.unwrap().success());
-            databases.push(Some(format!("{}/{name}", server.rsplit_once('/').unwrap().0)));
-        }
-        Err(_) => eprintln!("PostgreSQL NOT TESTED: set TERROIR_TEST_POSTGRES_URL or run `make test`"),
-    }
-    databases
-}
+use crate::bench::{LEASE, databases};
 
 async fn open(folder: &Path, database: Option<&str>) -> Store {
     let options = StoreOptions {
-        data_dir: folder.to_owned(),
-        originals_dir: folder.join("blobs"),
         database_url: database.map(str::to_owned),
-        qdrant_url: None,
-        qdrant_api_key: None,
-        dimensions: 2,
-        model_sha256: "m".repeat(64),
+        ..StoreOptions::embedded(folder, 2, &"m".repeat(64))
     };
     Store::open(options).await.unwrap()
 }

@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use sqlx::{Connection as _, Row as _};
 use terroir_store::{
     Bibliography, Cause, DocumentId, Enqueued, ErrorRecord, Job, Language, NewAnswer, NewChunk, NewDocument,
-    NewRevision, Place, Principal, Reader, Receipt, Store, StoreError, StoreOptions, Subject, Until,
+    NewRevision, Place, Principal, Reader, Receipt, Store, StoreError, Subject, Until,
 };
 
-use crate::bench::LEASE;
+use crate::bench::{LEASE, Setting, postgres};
 use crate::qdrant;
 
 /// In no other text, and in no program's memory of words.
@@ -17,26 +17,10 @@ const RARE: &str = "quittebeufstorch";
 /// Of the removed document's chunks: no other vector begins like it.
 const EMBEDDING: [f32; 2] = [0.123_456_79, 0.992_349_9];
 
-struct Setting {
-    database_url: Option<String>,
-    qdrant: Option<qdrant::Server>,
-}
-
 fn settings() -> Vec<Setting> {
-    let mut settings = vec![
-        Setting { database_url: None, qdrant: None },
-        Setting { database_url: None, qdrant: Some(qdrant::server()) },
-    ];
-    match std::env::var("TERROIR_TEST_POSTGRES_URL") {
-        Ok(server) => {
-            let name = format!("terroir_receipts_{}", uuid::Uuid::new_v4().simple());
-            let create = format!("create database {name}");
-            let made = std::process::Command::new("psql").args([&server, "-qc", &create]).status();
-            assert!(made.unwrap().success());
-            let url = format!("{}/{name}", server.rsplit_once('/').unwrap().0);
-            settings.push(Setting { database_url: Some(url), qdrant: None });
-        }
-        Err(_) => eprintln!("PostgreSQL NOT TESTED: set TERROIR_TEST_POSTGRES_URL or run `make test`"),
+    let mut settings = vec![Setting::default(), Setting { database_url: None, qdrant: Some(qdrant::server()) }];
+    if let Some(url) = postgres() {
+        settings.push(Setting { database_url: Some(url), qdrant: None });
     }
     settings
 }
@@ -52,15 +36,7 @@ struct Bench {
 impl Bench {
     async fn new(setting: Setting) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let options = StoreOptions {
-            data_dir: folder.path().to_owned(),
-            originals_dir: folder.path().join("blobs"),
-            database_url: setting.database_url.clone(),
-            qdrant_url: setting.qdrant.as_ref().map(|server| server.url.clone()),
-            qdrant_api_key: setting.qdrant.as_ref().and_then(|server| server.api_key.clone()),
-            dimensions: 2,
-            model_sha256: "m".repeat(64),
-        };
+        let options = setting.options(folder.path(), 2);
         Self { store: Store::open(options).await.unwrap(), folder, setting }
     }
 

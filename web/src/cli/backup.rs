@@ -104,7 +104,7 @@ pub fn restore(settings: &Settings, file: &Path, json: bool) -> anyhow::Result<E
     let to = Restore {
         data_dir: settings.data_dir.clone(),
         originals_dir: settings.originals_dir(),
-        database_url: database_url(settings),
+        database_url: settings.database_url(),
         place: LocalKey::open(&settings.data_dir)?.place(),
     };
     let runtime = tokio::runtime::Runtime::new()?;
@@ -123,7 +123,7 @@ pub fn restore(settings: &Settings, file: &Path, json: bool) -> anyhow::Result<E
 /// Succeeds only if database and indexes agree afterwards.
 pub fn migrate(settings: &Settings, arguments: &MigrateArgs, json: bool) -> anyhow::Result<ExitCode> {
     refuse_beside_a_service(settings)?;
-    let (from, to) = (database_url(settings), arguments.database_url.clone());
+    let (from, to) = (settings.database_url(), arguments.database_url.clone());
     let is_sqlite = arguments.to == DatabaseKind::Sqlite;
     if is_sqlite && (from.is_none() || to.is_some()) {
         bail!("`--to sqlite` moves from the PostgreSQL database of the settings (DATABASE_URL) into the data folder");
@@ -152,10 +152,6 @@ pub fn migrate(settings: &Settings, arguments: &MigrateArgs, json: bool) -> anyh
         println!("{setting} before you start the service again");
     }
     Ok(code)
-}
-
-fn database_url(settings: &Settings) -> Option<String> {
-    (!settings.database.url.is_empty()).then(|| settings.database.url.clone())
 }
 
 fn refuse_beside_a_service(settings: &Settings) -> anyhow::Result<()> {

@@ -8,6 +8,7 @@ mod client;
 mod documents;
 mod evaluate;
 mod ingest;
+mod latency;
 mod maintenance;
 mod models;
 mod parse;
@@ -144,6 +145,16 @@ impl Mode {
             Self::Hybrid => "hybrid",
             Self::Lexical => "lexical",
             Self::Dense => "dense",
+        }
+    }
+}
+
+impl From<Mode> for terroir_store::Mode {
+    fn from(mode: Mode) -> Self {
+        match mode {
+            Mode::Hybrid => Self::Hybrid,
+            Mode::Lexical => Self::Lexical,
+            Mode::Dense => Self::Dense,
         }
     }
 }

@@ -13,31 +13,8 @@ use terroir_store::{
     SearchRequest, Status, Store, StoreError, StoreOptions,
 };
 
-use crate::bench::{LEASE, Random, fresh_database};
+use crate::bench::{DIMENSIONS, LEASE, Random, Setting, postgres};
 use crate::qdrant;
-
-const DIMENSIONS: usize = 8;
-
-/// What a store runs on: `SQLite` if there is no address of a database, the embedded Qdrant if there is no
-/// server.
-struct Setting {
-    database_url: Option<String>,
-    qdrant: Option<qdrant::Server>,
-}
-
-impl Setting {
-    fn options(&self, folder: &Path) -> StoreOptions {
-        StoreOptions {
-            data_dir: folder.to_owned(),
-            originals_dir: folder.join("blobs"),
-            database_url: self.database_url.clone(),
-            qdrant_url: self.qdrant.as_ref().map(|server| server.url.clone()),
-            qdrant_api_key: self.qdrant.as_ref().and_then(|server| server.api_key.clone()),
-            dimensions: DIMENSIONS,
-            model_sha256: "m".repeat(64),
-        }
-    }
-}
 
 /// Every pair of a database and a dense index, each of them empty.
 fn settings() -> Vec<Setting> {
@@ -52,17 +29,8 @@ fn settings() -> Vec<Setting> {
     settings
 }
 
-/// A database of its own on the Postgres server that the environment names.
-fn postgres() -> Option<String> {
-    let server = std::env::var("TERROIR_TEST_POSTGRES_URL").ok();
-    if server.is_none() {
-        eprintln!("PostgreSQL NOT TESTED: set TERROIR_TEST_POSTGRES_URL or run `make test`");
-    }
-    server.as_deref().map(fresh_database)
-}
-
 async fn open(folder: &Path, setting: &Setting) -> Store {
-    Store::open(setting.options(folder)).await.unwrap()
+    Store::open(setting.options(folder, DIMENSIONS)).await.unwrap()
 }
 
 fn unit(seed: u64) -> Vec<f32> {
@@ -348,6 +316,7 @@ async fn another_model_is_refused() {
     let setting = Setting { database_url: None, qdrant: None };
     open(folder.path(), &setting).await.close().await;
     tokio::time::sleep(Duration::from_millis(50)).await;
-    let other = Store::open(StoreOptions { model_sha256: "o".repeat(64), ..setting.options(folder.path()) }).await;
+    let other =
+        Store::open(StoreOptions { model_sha256: "o".repeat(64), ..setting.options(folder.path(), DIMENSIONS) }).await;
     assert!(matches!(other, Err(StoreError::OtherModel { .. })), "{other:?}");
 }

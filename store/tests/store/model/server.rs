@@ -8,10 +8,12 @@ use std::time::{Duration, Instant};
 use terroir_store::{Mode, NewDocument, Principal, SearchRequest, Store, StoreError, StoreOptions};
 
 use super::qdrant::{self, StandIn};
-use super::{Expected, Random, Setting, check, claim, enqueue, finds, open, postgres, random_steps, revision, unit};
+use super::{
+    DIMENSIONS, Expected, Random, Setting, check, claim, enqueue, finds, open, postgres, random_steps, revision, unit,
+};
 
 fn on(stand_in: &StandIn, folder: &Path) -> StoreOptions {
-    StoreOptions { qdrant_url: Some(stand_in.url()), ..Setting { database_url: None, qdrant: None }.options(folder) }
+    StoreOptions { qdrant_url: Some(stand_in.url()), ..Setting::default().options(folder, DIMENSIONS) }
 }
 
 async fn add(store: &Store, source: &str, word: &str, chunks: u32) {
@@ -53,7 +55,8 @@ async fn a_server_that_is_not_there_is_an_error_in_bounded_time() {
     let started = Instant::now();
     let url = "http://127.0.0.1:9".to_owned();
     let setting = Setting { database_url: None, qdrant: None };
-    let opened = Store::open(StoreOptions { qdrant_url: Some(url), ..setting.options(folder.path()) }).await;
+    let opened =
+        Store::open(StoreOptions { qdrant_url: Some(url), ..setting.options(folder.path(), DIMENSIONS) }).await;
     let Err(StoreError::Unreachable { .. }) = opened else { panic!("{opened:?}") };
     let message = opened.unwrap_err().to_string();
     assert!(message.contains("http://127.0.0.1:9") && message.contains("check QDRANT_URL"), "{message}");
@@ -173,7 +176,7 @@ async fn models_and_databases_never_share_points() {
     let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
     let first = open(folders[0].path(), &setting).await;
     let second = open(folders[1].path(), &setting).await;
-    let other_model = StoreOptions { model_sha256: "n".repeat(64), ..setting.options(folders[2].path()) };
+    let other_model = StoreOptions { model_sha256: "n".repeat(64), ..setting.options(folders[2].path(), DIMENSIONS) };
     let third = Store::open(other_model).await.unwrap();
     for (store, word, chunks) in [(&first, "quince", 3), (&second, "medlar", 2), (&third, "sorb", 4)] {
         add(store, "a", word, chunks).await;

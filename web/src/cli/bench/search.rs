@@ -11,12 +11,13 @@ use futures::StreamExt as _;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 use terroir_store::{
-    Bibliography, Job, Language, Mode, NewChunk, NewDocument, NewRevision, Principal, Scope, SearchRequest, Store,
+    Bibliography, Job, Language, NewChunk, NewDocument, NewRevision, Principal, Scope, SearchRequest, Store,
     StoreError, StoreOptions,
 };
 
 use super::passages::{DIMENSIONS, question, text, vector};
-use crate::cli::print_json;
+use crate::cli::latency::p50_and_p95;
+use crate::cli::{Mode, print_json};
 
 const PASSAGES_PER_DOCUMENT: u64 = 100;
 /// Every so many documents one goes into the collection that the narrow searches are in.
@@ -87,7 +88,7 @@ pub fn search(arguments: &SearchBench, json: bool) -> anyhow::Result<()> {
 }
 
 async fn measure(data: &Path, arguments: &SearchBench) -> anyhow::Result<Measured> {
-    let store = open(data).await?;
+    let store = Store::open(StoreOptions::embedded(data, DIMENSIONS, "made by bench search")).await?;
     match store.create_collection(NARROW).await {
         Ok(()) | Err(StoreError::Exists(_)) => {}
         Err(error) => return Err(error.into()),
@@ -137,19 +138,6 @@ async fn measure(data: &Path, arguments: &SearchBench) -> anyhow::Result<Measure
         database_bytes: sizes.2,
         peak_rss_bytes: peak_rss_bytes(),
     })
-}
-
-async fn open(data: &Path) -> anyhow::Result<Store> {
-    let options = StoreOptions {
-        data_dir: data.to_owned(),
-        originals_dir: data.join("blobs"),
-        database_url: None,
-        qdrant_url: None,
-        qdrant_api_key: None,
-        dimensions: DIMENSIONS,
-        model_sha256: "made by bench search".into(),
-    };
-    Ok(Store::open(options).await?)
 }
 
 async fn fill(store: &Store, documents: std::ops::Range<u64>, told: &'static str) -> anyhow::Result<()> {
@@ -245,8 +233,8 @@ impl Bench {
 
     async fn found(&self, number: u64, mode: Mode, scope: &Scope) -> anyhow::Result<Vec<u64>> {
         let (query, embedding) = question(number, self.passages);
-        let query_embedding = (mode != Mode::Lexical).then_some(embedding);
-        let request = SearchRequest { query, query_embedding, scope: scope.clone(), mode, top_k: TOP_K };
+        let query_embedding = (!matches!(mode, Mode::Lexical)).then_some(embedding);
+        let request = SearchRequest { query, query_embedding, scope: scope.clone(), mode: mode.into(), top_k: TOP_K };
         let hits = self.store.search(&request).await?.hits;
         Ok(hits.iter().filter_map(|hit| hit.page.map(u64::from)).collect())
     }
@@ -261,14 +249,8 @@ impl Bench {
                 times_ms.push(started.elapsed().as_secs_f64() * 1_000.0);
             }
         }
-        times_ms.sort_by(f64::total_cmp);
-        let at = |share: f64| times_ms.get((times_ms.len() as f64 * share) as usize).copied().unwrap_or_default();
-        let mode = match mode {
-            Mode::Lexical => "lexical",
-            Mode::Dense => "dense",
-            Mode::Hybrid => "hybrid",
-        };
-        Ok(Latency { mode, scope: of, p50_ms: at(0.5), p95_ms: at(0.95) })
+        let (p50_ms, p95_ms) = p50_and_p95(times_ms);
+        Ok(Latency { mode: mode.as_str(), scope: of, p50_ms, p95_ms })
     }
 
     /// Against the nearest of all vectors.

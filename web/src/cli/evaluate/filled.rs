@@ -20,16 +20,7 @@ const CONCURRENCY: usize = 64;
 const LEASE: Duration = Duration::from_hours(1);
 
 pub async fn open(data: &Path, encoder: &Encoder) -> anyhow::Result<Store> {
-    let options = StoreOptions {
-        data_dir: data.to_owned(),
-        originals_dir: data.join("blobs"),
-        database_url: None,
-        qdrant_url: None,
-        qdrant_api_key: None,
-        dimensions: encoder.dimensions(),
-        model_sha256: encoder.passport().sha256.clone(),
-    };
-    Ok(Store::open(options).await?)
+    Ok(Store::open(StoreOptions::embedded(data, encoder.dimensions(), &encoder.passport().sha256)).await?)
 }
 
 /// Adds what is missing; gives the test collection's name of each document.

@@ -13,8 +13,9 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use terroir_embed::{Encoder, Input, ModelStore, Priority};
 use terroir_store::evaluation::{Difference, Judgments, Measures, Rankings, TestCollection, paired_difference};
-use terroir_store::{Language, Mode as SearchMode, Principal, SearchRequest, Store};
+use terroir_store::{Language, Principal, SearchRequest, Store};
 
+use super::latency::p50_and_p95;
 use super::{Mode, print_json};
 use crate::config::Settings;
 
@@ -167,11 +168,7 @@ impl Bench {
                 query: query.text.clone(),
                 query_embedding,
                 scope: scope.clone(),
-                mode: match mode {
-                    Mode::Hybrid => SearchMode::Hybrid,
-                    Mode::Lexical => SearchMode::Lexical,
-                    Mode::Dense => SearchMode::Dense,
-                },
+                mode: mode.into(),
                 top_k: DEPTH,
             };
             let found = self.store.search_weighted(&request, dense_weight).await?;
@@ -186,10 +183,8 @@ impl Bench {
             rankings.insert(query.id.clone(), documents.filter_map(|id| self.names.get(&id).cloned()).collect());
             languages.insert(query.id.clone(), found.query_language);
         }
-        times_ms.sort_by(f64::total_cmp);
-        let percentile =
-            |share: f64| times_ms.get((times_ms.len() as f64 * share) as usize).copied().unwrap_or_default();
-        Ok(Measured { rankings, languages, p50_ms: percentile(0.5), p95_ms: percentile(0.95) })
+        let (p50_ms, p95_ms) = p50_and_p95(times_ms);
+        Ok(Measured { rankings, languages, p50_ms, p95_ms })
     }
 
     fn report(&self, folder: &Path, mode: Mode, measured: &Measured, json: bool) -> anyhow::Result<()> {
