@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 /// Transient: `Busy`. The caller's: `UnknownModel`, `NoModelFound`, `UnknownWeights`, `NameTaken`.
-/// The operator's: `Missing`, `Damaged`, `Model`, `Package`, `Io`. Ours: `Crashed`, `Inference`.
+/// The operator's: `Missing`, `Damaged`, `OtherWeights`, `Model`, `Package`, `Io`. Ours: `Crashed`, `Inference`.
 #[derive(Debug, thiserror::Error)]
 pub enum EmbedError {
     #[error("the encoder's queue is full; try again in a moment")]
@@ -34,6 +34,10 @@ pub enum EmbedError {
         "unknown weights: {file} (sha256 {sha256}) is not in the catalogue, so its licence and origin are not known; if you trust it, run `terroir models import --accept-unknown PATH`"
     )]
     UnknownWeights { file: String, sha256: String },
+    #[error(
+        "the model {name} has other weights than the vectors were made with (sha256 {found} instead of {expected}); import those under this name, or build an index set with a model that is installed"
+    )]
+    OtherWeights { name: String, expected: String, found: String },
     #[error("{file} is needed beside {weights} and was not found; import the model's whole folder or package")]
     Incomplete { weights: String, file: String },
     #[error(

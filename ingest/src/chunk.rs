@@ -4,9 +4,6 @@
 use crate::document::{BlockKind, ParsedDocument};
 use crate::sentence::sentences;
 
-/// Longest chunk in tokens, whatever the model reads: what is shown as a passage is to be read by people.
-pub const MAX_CHUNK_TOKENS: usize = 256;
-
 /// Counts tokens of the embedding model, special tokens and the prompt of passages included.
 pub trait TokenCounter {
     fn count(&self, text: &str) -> usize;

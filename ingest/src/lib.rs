@@ -50,6 +50,8 @@ pub mod recognition;
 pub mod rtf;
 mod sentence;
 #[cfg(feature = "worker")]
+pub mod sets;
+#[cfg(feature = "worker")]
 pub mod sources;
 pub mod structure;
 pub mod subtitles;

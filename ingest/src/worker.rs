@@ -8,19 +8,20 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use terroir_embed::{EmbedError, Encoder, Input, Priority};
-use terroir_store::{Bibliography, Job, NewChunk, NewRevision, Stage, Store, StoreError};
+use terroir_store::{Bibliography, IndexSet, Job, NewChunk, NewRevision, SetId, Stage, Store, StoreError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
 use self::checkpoint::EmbeddedChunks;
-use self::failure::Failure;
+pub(crate) use self::failure::Failure;
 use self::lease::Lease;
-use crate::chunk::{Chunk, MAX_CHUNK_TOKENS, chunk};
+use crate::chunk::{Chunk, chunk};
 use crate::document::ParsedDocument;
 use crate::language;
 use crate::reader::Reader;
 use crate::recognition::PageDone;
+use crate::sets::Encoders;
 use crate::structure::Structure;
 use crate::task::{AbortOnDrop, pause, stopped};
 
@@ -29,7 +30,7 @@ const LEASE: Duration = Duration::from_mins(1);
 /// How often an idle worker looks for jobs.
 const IDLE: Duration = Duration::from_millis(200);
 /// Chunks embedded between two signs of progress.
-const CHUNKS_PER_BATCH: usize = 32;
+pub(crate) const CHUNKS_PER_BATCH: usize = 32;
 /// How long to wait when the encoder has no room.
 const BUSY_PAUSE: Duration = Duration::from_millis(100);
 /// Documents that may wait for the indexes while others are read: they share a commit, which takes as long for one
@@ -60,7 +61,7 @@ pub struct Worker {
 #[derive(Debug, Clone)]
 struct Bench {
     store: Store,
-    encoder: Encoder,
+    encoders: Encoders,
     reader: Reader,
     /// Documents that may be read and embedded at the same time.
     reading: Arc<Semaphore>,
@@ -71,13 +72,13 @@ struct Bench {
 
 impl Worker {
     /// Starts the tasks; call it inside a tokio runtime.
-    pub fn start(store: Store, encoder: Encoder, reader: Reader, options: &WorkerOptions) -> Self {
+    pub fn start(store: Store, encoders: Encoders, reader: Reader, options: &WorkerOptions) -> Self {
         let (stop, stopping) = watch::channel(false);
         let concurrency = options.concurrency.max(1);
         let (reading, express) = (Arc::new(Semaphore::new(concurrency)), Arc::new(Semaphore::new(1)));
         // Not the process's number: two machines may have the same.
         let name = Uuid::new_v4().simple().to_string();
-        let bench = Bench { store, encoder, reader, reading, express, name };
+        let bench = Bench { store, encoders, reader, reading, express, name };
         let tasks = (0..concurrency + COMMITTING).map(|number| {
             let mut bench = bench.clone();
             bench.name = format!("{}-{number}", bench.name);
@@ -172,12 +173,13 @@ async fn index_document(bench: &Bench, job: &Job, turn: OwnedSemaphorePermit) ->
     let document = parsed(bench, job).await?;
 
     bench.store.set_stage(job, Stage::Chunking, None).await?;
-    let (document, chunks) = chunked(document, bench.encoder.clone()).await?;
-    let vectors = embed(bench, job, &document, &chunks).await?;
+    let (set, encoder) = bench.encoders.in_use().await?;
+    let (document, chunks) = chunked(document, &set, encoder.clone()).await?;
+    let vectors = embed(bench, job, &encoder, &document, &chunks).await?;
 
     let total = chunks.len() as u64;
     bench.store.set_stage(job, Stage::Indexing, Some((0, total))).await?;
-    let revision = tokio::task::spawn_blocking(move || new_revision(&document, chunks, vectors))
+    let revision = tokio::task::spawn_blocking(move || new_revision(&document, set.id, chunks, vectors))
         .await
         .map_err(|error| Failure::panicked(&error))?;
     drop(turn);
@@ -220,9 +222,15 @@ async fn keep_recognised(bench: &Bench, job: &Job, mut pages: mpsc::Receiver<Pag
     Ok(())
 }
 
-async fn chunked(document: ParsedDocument, encoder: Encoder) -> Result<(ParsedDocument, Vec<Chunk>), Failure> {
+/// Chunks as a set has them.
+pub(crate) async fn chunked(
+    document: ParsedDocument,
+    set: &IndexSet,
+    encoder: Encoder,
+) -> Result<(ParsedDocument, Vec<Chunk>), Failure> {
+    let chunk_tokens = set.chunk_tokens;
     let chunking = tokio::task::spawn_blocking(move || {
-        let max_tokens = encoder.max_tokens().min(MAX_CHUNK_TOKENS);
+        let max_tokens = encoder.max_tokens().min(chunk_tokens);
         let chunks = chunk(&document, max_tokens, &encoder);
         (document, chunks)
     });
@@ -232,27 +240,35 @@ async fn chunked(document: ParsedDocument, encoder: Encoder) -> Result<(ParsedDo
 async fn embed(
     bench: &Bench,
     job: &Job,
+    encoder: &Encoder,
     document: &ParsedDocument,
     chunks: &[Chunk],
 ) -> Result<Vec<Vec<f32>>, Failure> {
     let total = chunks.len() as u64;
-    let mut embedded = EmbeddedChunks::resume(&bench.store, job, chunks).await?;
+    let mut embedded = EmbeddedChunks::resume(&bench.store, job, &encoder.passport().sha256, chunks).await?;
     while embedded.vectors.len() < chunks.len() {
         let done = embedded.vectors.len();
         bench.store.set_stage(job, Stage::Embedding, Some((done as u64, total))).await?;
         let part = &chunks[done..chunks.len().min(done + CHUNKS_PER_BATCH)];
-        let texts: Vec<String> = part.iter().map(|chunk| embedding_text(document.title.as_deref(), chunk)).collect();
-        let vectors = loop {
-            match bench.encoder.encode(texts.clone(), Input::Passage, Priority::Bulk).await {
-                Ok(encoded) => break encoded,
-                // People who ask come first; bulk work waits.
-                Err(EmbedError::Busy) => tokio::time::sleep(BUSY_PAUSE).await,
-                Err(error) => return Err(error.into()),
-            }
-        };
+        let vectors = encoded(encoder, document.title.as_deref(), part).await?;
         embedded.add(&bench.store, job, vectors).await?;
     }
     Ok(embedded.vectors)
+}
+
+/// The vectors of some chunks. People who ask come first; this waits.
+pub(crate) async fn encoded(
+    encoder: &Encoder,
+    title: Option<&str>,
+    chunks: &[Chunk],
+) -> Result<Vec<Vec<f32>>, EmbedError> {
+    let texts: Vec<String> = chunks.iter().map(|chunk| embedding_text(title, chunk)).collect();
+    loop {
+        match encoder.encode(texts.clone(), Input::Passage, Priority::Bulk).await {
+            Err(EmbedError::Busy) => tokio::time::sleep(BUSY_PAUSE).await,
+            encoded => return encoded,
+        }
+    }
 }
 
 /// What is embedded for a chunk: what it is part of, then its text. What is longer than the model reads is
@@ -271,8 +287,8 @@ pub fn embedding_text(title: Option<&str>, chunk: &Chunk) -> String {
     text
 }
 
-/// What the store keeps of a parsed, chunked and embedded document.
-pub fn new_revision(document: &ParsedDocument, chunks: Vec<Chunk>, vectors: Vec<Vec<f32>>) -> NewRevision {
+/// What the store keeps of chunks, each with its vector and its language.
+pub(crate) fn new_chunks(document: &ParsedDocument, chunks: Vec<Chunk>, vectors: Vec<Vec<f32>>) -> Vec<NewChunk> {
     let languages = language::of_chunks(document, &chunks);
     let chunks = chunks.into_iter().zip(languages).zip(vectors).map(|((chunk, language), embedding)| NewChunk {
         language,
@@ -285,8 +301,14 @@ pub fn new_revision(document: &ParsedDocument, chunks: Vec<Chunk>, vectors: Vec<
         token_count: chunk.token_count,
         embedding,
     });
+    chunks.collect()
+}
+
+/// What the store keeps of a parsed, chunked and embedded document.
+pub fn new_revision(document: &ParsedDocument, set: SetId, chunks: Vec<Chunk>, vectors: Vec<Vec<f32>>) -> NewRevision {
     NewRevision {
-        chunks: chunks.collect(),
+        set,
+        chunks: new_chunks(document, chunks, vectors),
         text: document.text(),
         structure: Structure::of(document).to_bytes(),
         media_type: document.media_type.as_str().to_owned(),

@@ -184,7 +184,7 @@ impl Store {
         let sequence = self.narrow(&mut transaction, document, readers).await?;
         transaction.commit().await?;
         self.changed(document);
-        self.indexes.catch_up(sequence).await
+        self.sets.catch_up(sequence).await
     }
 
     /// Gives the change that the indexes have to follow.

@@ -7,6 +7,7 @@ use serde::Serialize;
 use crate::Result;
 use crate::access::revision_of;
 use crate::ids::RevisionId;
+use crate::indexes::Indexes;
 use crate::sql::chunks::StoredRevision;
 use crate::store::Store;
 
@@ -39,20 +40,33 @@ impl Store {
     /// Compares; with `repair`, mends what differs and compares again.
     pub async fn doctor(&self, repair: bool) -> Result<DoctorReport> {
         let last = self.database.last_change().await?;
-        self.indexes.catch_up(last).await?;
-        let report = self.compare().await?;
+        self.sets.catch_up(last).await?;
+        let in_use = self.sets.in_use();
+        let mut report = self.examine(&in_use, repair).await?;
+        // Nobody searches in a set that stands beside, but it is to take the other's place.
+        for other in self.sets.each().into_iter().skip(1) {
+            let beside = self.examine(&other, repair).await?;
+            report.healthy &= beside.healthy;
+            report.mended += beside.mended;
+            report.differences.extend(beside.differences);
+        }
+        Ok(report)
+    }
+
+    async fn examine(&self, indexes: &Indexes, repair: bool) -> Result<DoctorReport> {
+        let report = self.compare(indexes).await?;
         if !repair || report.healthy {
             return Ok(report);
         }
         let differing: Vec<RevisionId> =
             report.differences.iter().filter_map(|difference| difference.revision.parse().ok()).collect();
-        self.indexes.mend(&differing).await?;
+        indexes.mend(&differing).await?;
         let mended = report.differences.len() as u64;
-        Ok(DoctorReport { mended, ..self.compare().await? })
+        Ok(DoctorReport { mended, ..self.compare(indexes).await? })
     }
 
-    async fn compare(&self) -> Result<DoctorReport> {
-        let pair = self.indexes.pair().await;
+    async fn compare(&self, indexes: &Indexes) -> Result<DoctorReport> {
+        let pair = indexes.pair().await;
         // The indexes are asked first: a revision that is written meanwhile is no stranger then.
         let mut indexed = pair.lexical.revisions()?;
         let dense_counts = pair.dense.stamps().await?;
@@ -61,7 +75,7 @@ impl Store {
         for revision in dense_counts.keys().filter_map(|stamp| revision_of(stamp)) {
             *stamps_by_revision.entry(revision).or_default() += 1;
         }
-        let stored = self.database.stored_revisions().await?;
+        let stored = self.database.stored_revisions(indexes.set.id).await?;
         let mut differences = Vec::new();
         let (mut documents, mut chunks_sql) = (0, 0);
         for StoredRevision { revision, document, stamp, chunks, .. } in stored.iter().filter(|stored| stored.is_current)

@@ -21,7 +21,7 @@ impl Store {
     /// removed before, and is still on lists, is erased as well. Documents stay.
     pub async fn erase_user(&self, name: &str) -> Result<Receipt> {
         let trace = Trace::Person(name.to_owned());
-        let traces = self.indexes.look(&trace, true).await?;
+        let traces = self.sets.look(&trace, true).await?;
         let only_theirs = self.only_readable_by(name).await?;
         let subject = Subject::Person(person_hash(&self.database.receipt_salt().await?, name));
         let mut receipt = Receipt::new(subject, now_ms(), Cause::Operator);
@@ -54,7 +54,7 @@ impl Store {
         for document in narrowed {
             self.changed(document);
         }
-        self.indexes.catch_up(sequence).await?;
+        self.sets.catch_up(sequence).await?;
         self.complete(receipt, &before, &trace).await
     }
 

@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-/// Transient: `Database`, `Unreachable`. The caller's: `NoSuch…`, `Exists`, `Cursor`, `Name`,
-/// `Vector`. The
+/// Transient: `Database`, `Unreachable`, `SetChanged`. The caller's: `NoSuch…`, `Exists`, `Cursor`, `Name`,
+/// `Vector`, `NotQuoted`, `SetBeside`, `SetInUse`, `SetIncomplete`. The
 /// operator's: `InUse`, `OtherModel`, `Backup`, `NewerBackup`, `NotUnused`, `Io`, `Lexical`, `Dense`.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -20,9 +20,23 @@ pub enum StoreError {
     #[error("data folder {} is in use by process {process}; stop it, or let its service do the work", folder.display())]
     InUse { folder: PathBuf, process: String },
     #[error(
-        "the vectors here were made by model {stored}, and the configured model is {configured}; use the first, or start with a new data folder"
+        "the vectors here were made by model {stored}, and the configured model is {configured}; start with the first, and `terroir sets build` makes an index set with the other"
     )]
     OtherModel { stored: String, configured: String },
+    #[error("there is no evaluation question {0}")]
+    NoSuchQuestion(String),
+    #[error("an evaluation question needs words, and a quote that stands in its document as it is now")]
+    NotQuoted,
+    #[error("there is no index set {0}")]
+    NoSuchSet(String),
+    #[error("an index set stands beside the one in use already; use it or drop it first")]
+    SetBeside,
+    #[error("the index set is in use; put another one in use first")]
+    SetInUse,
+    #[error("{missing} documents are not in the index set yet; wait until it has them all")]
+    SetIncomplete { missing: u64 },
+    #[error("another index set was put in use meanwhile; try again")]
+    SetChanged,
     #[error("there is no collection {0}")]
     NoSuchCollection(String),
     #[error("there is no document {0}")]
@@ -72,7 +86,7 @@ pub enum StoreError {
 impl StoreError {
     /// Whether the same call may pass a little later.
     pub fn is_transient(&self) -> bool {
-        matches!(self, Self::Database(_) | Self::Unreachable { .. })
+        matches!(self, Self::Database(_) | Self::Unreachable { .. } | Self::SetChanged)
     }
 
     pub(crate) fn dense(reason: impl std::fmt::Display) -> Self {

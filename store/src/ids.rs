@@ -40,13 +40,26 @@ id!(
     RevisionId
 );
 id!(
-    /// Derived from the revision and the chunk's ordinal.
+    /// Derived from the index set, the revision and the chunk's ordinal.
     ChunkId
 );
 id!(
     /// Drawn: a source is a thing that a person makes.
     SourceId
 );
+id!(
+    /// Of an index set; drawn, but for the first one of a database.
+    SetId
+);
+
+impl SetId {
+    /// What everything is in before a second set is made.
+    pub const FIRST: Self = Self(Uuid::nil());
+
+    pub(crate) fn draw() -> Self {
+        Self(Uuid::now_v7())
+    }
+}
 
 impl SourceId {
     pub(crate) fn draw() -> Self {
@@ -73,8 +86,13 @@ impl RevisionId {
 }
 
 impl ChunkId {
-    pub(crate) fn derive(revision: RevisionId, ordinal: u32) -> Self {
-        Self(derive(&["chunk", &revision.to_string(), &ordinal.to_string()]))
+    pub(crate) fn derive(set: SetId, revision: RevisionId, ordinal: u32) -> Self {
+        let (revision, ordinal) = (revision.to_string(), ordinal.to_string());
+        // Chunks of the first set have the ids that they had before there were sets.
+        if set == SetId::FIRST {
+            return Self(derive(&["chunk", &revision, &ordinal]));
+        }
+        Self(derive(&["chunk", &set.to_string(), &revision, &ordinal]))
     }
 }
 

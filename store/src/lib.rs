@@ -21,17 +21,19 @@ mod erasure;
 mod error;
 pub mod evaluation;
 mod ids;
-mod index_set;
+mod indexes;
 mod job;
 mod language;
 mod lexical;
 mod lock;
+mod open_sets;
 mod queue;
 mod receipt;
 mod redaction;
 mod removal;
 mod revise;
 mod search;
+mod sets;
 mod source;
 mod sql;
 mod store;
@@ -45,13 +47,14 @@ pub use blobs::{Blob, Blobs};
 pub use doctor::{Difference, DoctorReport};
 pub use document::{Bibliography, Counts, Document, DocumentFilter, Enqueued, NewDocument, Page, Stage, Status};
 pub use error::StoreError;
-pub use ids::{ChunkId, CollectionId, DocumentId, RevisionId, SourceId};
-pub use index_set::Reindexed;
+pub use ids::{ChunkId, CollectionId, DocumentId, RevisionId, SetId, SourceId};
+pub use indexes::Reindexed;
 pub use job::{ErrorRecord, Job, JobState, Queue};
 pub use language::{Language, detect, likelihoods};
 pub use receipt::{Cause, Finding, Place, Receipt, ReceiptBody, Removed, Subject, Until};
 pub use revise::{NewChunk, NewRevision, Revision};
 pub use search::{Copy, Hit, Mode, Scope, SearchRequest, SearchResponse};
+pub use sets::{IndexSet, NewSet, SetReport, SetState, known_set_in_use};
 pub use source::{
     Claim, Ended, Extent, Failure, KnownItem, LetGo, NewItem, NewSource, Report, Source, SourceChange, SourceState,
     Sources, Sync, SyncState, due_after, due_in,

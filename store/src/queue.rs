@@ -132,7 +132,7 @@ impl Store {
         transaction.commit().await?;
         self.changed(document);
         self.drop_blob_if_unused(&known.sha256).await?;
-        self.indexes.catch_up_later();
+        self.sets.catch_up_later();
         Ok(true)
     }
 

@@ -21,6 +21,7 @@ pub enum Place {
     Checkpoints,
     SourceItems,
     AccessEntries,
+    EvaluationQuestions,
     /// Answers that quote the document, or that the person asked for.
     Answers,
     Users,
@@ -51,6 +52,7 @@ impl Place {
             Self::Checkpoints => "checkpoints",
             Self::SourceItems => "source_items",
             Self::AccessEntries => "access_entries",
+            Self::EvaluationQuestions => "evaluation_questions",
             Self::Answers => "answers",
             Self::Users => "users",
             Self::Keys => "keys",

@@ -32,7 +32,7 @@ impl Store {
     async fn remove(&self, document: DocumentId, item: Option<&KnownItem>) -> Result<Receipt> {
         let trace = Trace::Document(document);
         let cause = if item.is_some() { Cause::Sync } else { Cause::Operator };
-        let traces = self.indexes.look(&trace, cause == Cause::Operator).await?;
+        let traces = self.sets.look(&trace, cause == Cause::Operator).await?;
         let mut receipt = Receipt::new(Subject::Document(document), now_ms(), cause);
 
         let mut transaction = self.database.begin().await?;
@@ -67,7 +67,7 @@ impl Store {
         for sha256 in &blobs {
             self.drop_blob_if_unused(sha256).await?;
         }
-        self.indexes.catch_up(sequence).await?;
+        self.sets.catch_up(sequence).await?;
         self.complete(receipt, &before, &trace).await
     }
 
@@ -76,7 +76,7 @@ impl Store {
         let thorough = receipt.body.cause == Cause::Operator;
         let mut log_is_empty = false;
         if thorough {
-            self.indexes.sweep(trace).await;
+            self.sets.sweep(trace).await;
             log_is_empty = self.database.empty_log().await.unwrap_or_else(|error| {
                 tracing::warn!(%error, "the database's log could not be emptied");
                 false
@@ -93,7 +93,7 @@ impl Store {
             Trace::Person(name) => self.database.rows_of_person(&mut transaction, name).await?,
         };
         transaction.rollback().await?;
-        let traces = self.indexes.look(trace, thorough).await?;
+        let traces = self.sets.look(trace, thorough).await?;
         let after = Before { rows, traces, originals: self.originals(&receipt.body.sha256) };
         receipt.body.findings = self.findings(&receipt, before, Some((&after, log_is_empty))).await;
         self.database.complete_receipt(&receipt).await?;
@@ -123,7 +123,7 @@ impl Store {
         let in_log = after.and_then(|(_, log_is_empty)| log_is_empty.then_some(0));
         let remains = if self.database.is_shared() { Until::Vacuumed } else { Until::LogIsEmptied };
         findings.push(Finding::new(Place::DatabaseFiles, None, in_log, until(remains)));
-        findings.extend(self.indexes.findings(&before.traces, after.map(|(after, _)| &after.traces)).await);
+        findings.extend(self.sets.findings(&before.traces, after.map(|(after, _)| &after.traces)).await);
         if matches!(receipt.subject, Subject::Document(_)) {
             let originals = after.map(|(after, _)| after.originals);
             let remains = until(Until::OthersAreRemoved);

@@ -3,9 +3,12 @@
 
 use crate::Result;
 use crate::document::Bibliography;
-use crate::ids::{DocumentId, RevisionId};
+use crate::error::StoreError;
+use crate::ids::{DocumentId, RevisionId, SetId};
 use crate::job::{Job, JobState};
 use crate::language::Language;
+use crate::sets::SetState;
+use crate::sql::Transaction;
 use crate::sql::changes::ChangeKind;
 use crate::store::Store;
 
@@ -21,6 +24,8 @@ pub struct NewRevision {
     pub page_count: Option<u32>,
     /// JSON array.
     pub warnings: String,
+    /// The index set that the chunks were made for.
+    pub set: SetId,
     pub chunks: Vec<NewChunk>,
 }
 
@@ -36,7 +41,7 @@ pub struct NewChunk {
     pub char_end: u32,
     pub language: Language,
     pub token_count: u32,
-    /// Of length 1, as many numbers as the store was opened for.
+    /// Of length 1, as many numbers as the index set's model makes.
     pub embedding: Vec<f32>,
 }
 
@@ -54,24 +59,27 @@ pub struct Revision {
 
 impl Store {
     /// Stores a revision and makes it the current one once it can be found. `JobLost` when the job was
-    /// cancelled or given to another worker meanwhile; what was written then is taken back.
+    /// cancelled or given to another worker meanwhile, `SetChanged` when the chunks were made for an index set that
+    /// is not in use any more; what was written then is taken back.
     pub async fn write_revision(&self, job: &Job, new: &NewRevision) -> Result<()> {
+        let indexes = self.sets.open(new.set).ok_or(StoreError::SetChanged)?;
         for chunk in &new.chunks {
-            self.check_vector(&chunk.embedding)?;
+            indexes.check_vector(&chunk.embedding)?;
         }
         let revision = RevisionId::derive(job.document, job.generation);
         let mut transaction = self.database.begin().await?;
         self.database.hold_job(&mut transaction, job).await?;
         self.database.delete_revision(&mut transaction, revision).await?;
         self.database.insert_revision(&mut transaction, revision, job, new).await?;
-        self.database.insert_chunks(&mut transaction, job.document, revision, &new.chunks).await?;
+        self.database.insert_chunks(&mut transaction, job.document, revision, new.set, &new.chunks).await?;
+        self.database.insert_set_revision(&mut transaction, new.set, revision).await?;
         let sequence = self.database.insert_change(&mut transaction, ChangeKind::Add, revision).await?;
         transaction.commit().await?;
 
-        self.indexes.catch_up(sequence).await?;
+        indexes.catch_up(sequence).await?;
 
         let mut transaction = self.database.begin().await?;
-        if let Err(error) = self.database.hold_job(&mut transaction, job).await {
+        if let Err(error) = self.still_wanted(&mut transaction, job, new.set).await {
             transaction.rollback().await?;
             self.take_back(revision).await?;
             return Err(error);
@@ -93,8 +101,18 @@ impl Store {
         for sha256 in old_blobs {
             self.drop_blob_if_unused(&sha256).await?;
         }
-        self.indexes.catch_up_later();
+        self.sets.catch_up_later();
         Ok(())
+    }
+
+    /// Whether the job is still its worker's, and what it made is for the set in use. Both stay so until the
+    /// transaction ends.
+    async fn still_wanted(&self, transaction: &mut Transaction, job: &Job, set: SetId) -> Result<()> {
+        self.database.hold_job(transaction, job).await?;
+        match self.database.set_state(transaction, set).await? {
+            SetState::InUse => Ok(()),
+            SetState::Beside | SetState::Kept => Err(StoreError::SetChanged),
+        }
     }
 
     /// Removes a revision that never became current.
@@ -103,7 +121,7 @@ impl Store {
         self.database.delete_revision(&mut transaction, revision).await?;
         self.database.insert_change(&mut transaction, ChangeKind::Remove, revision).await?;
         transaction.commit().await?;
-        self.indexes.catch_up_later();
+        self.sets.catch_up_later();
         Ok(())
     }
 }

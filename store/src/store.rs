@@ -11,10 +11,12 @@ use crate::blobs::Blobs;
 use crate::document::{Counts, Document, DocumentFilter, Page};
 use crate::error::StoreError;
 use crate::ids::{CollectionId, DocumentId, RevisionId};
-use crate::index_set::{Indexes, Reindexed};
+use crate::indexes::Reindexed;
 use crate::lock::FolderLock;
+use crate::open_sets::OpenSets;
 use crate::revise::Revision;
 use crate::search::Scope;
+use crate::sets::NewSet;
 use crate::sql::Database;
 
 /// Listeners that fall behind by this much miss events, and are told so.
@@ -30,23 +32,20 @@ pub struct StoreOptions {
     /// A Qdrant server's gRPC address; the embedded engine if left out.
     pub qdrant_url: Option<String>,
     pub qdrant_api_key: Option<String>,
-    /// Length of a vector.
-    pub dimensions: usize,
-    /// Of the weights that make the vectors.
-    pub model_sha256: String,
+    /// What the first index set of a new database is made with.
+    pub first_set: NewSet,
 }
 
 impl StoreOptions {
     /// Everything in one folder: `SQLite` and the embedded engine.
-    pub fn embedded(data_dir: &Path, dimensions: usize, model_sha256: &str) -> Self {
+    pub fn embedded(data_dir: &Path, first_set: NewSet) -> Self {
         Self {
             data_dir: data_dir.to_owned(),
             originals_dir: data_dir.join("blobs"),
             database_url: None,
             qdrant_url: None,
             qdrant_api_key: None,
-            dimensions,
-            model_sha256: model_sha256.to_owned(),
+            first_set,
         }
     }
 }
@@ -63,11 +62,9 @@ pub struct Collection {
 #[derive(Debug, Clone)]
 pub struct Store {
     pub(crate) database: Database,
-    pub(crate) indexes: Arc<Indexes>,
+    pub(crate) sets: Arc<OpenSets>,
     pub(crate) blobs: Blobs,
     events: broadcast::Sender<DocumentId>,
-    /// Length of a vector.
-    dimensions: usize,
 }
 
 impl Store {
@@ -76,43 +73,27 @@ impl Store {
         fs_err::create_dir_all(&options.data_dir)?;
         let lock = FolderLock::take(&options.data_dir)?;
         let database = Database::open(&options.data_dir, options.database_url.as_deref()).await?;
-        let stored = database.meta_or_set("embedding_model_sha256", &options.model_sha256).await?;
-        if stored != options.model_sha256 {
-            return Err(StoreError::OtherModel { stored, configured: options.model_sha256 });
-        }
+        make_first_set(&database, &options.first_set).await?;
         database.create_collection("default").await?;
         if !database.is_shared() {
             database.free_all_leases().await?;
             database.free_all_sources().await?;
+            database.free_set_leases().await?;
         }
-        let indexes = Arc::new(Indexes::open(&options, database.clone(), lock).await?);
-        let last = database.last_change().await?;
-        indexes.catch_up(last).await?;
-        indexes.follow();
+        let sets = Arc::new(OpenSets::open_all(&options, database.clone(), lock).await?);
+        // One that stands beside follows later: nobody searches in it.
+        sets.in_use().catch_up(database.last_change().await?).await?;
+        sets.follow();
         let (events, _) = broadcast::channel(EVENT_CAPACITY);
-        Ok(Self {
-            blobs: Blobs::open(options.originals_dir)?,
-            database,
-            indexes,
-            events,
-            dimensions: options.dimensions,
-        })
+        Ok(Self { blobs: Blobs::open(options.originals_dir)?, database, sets, events })
     }
 
     /// Writes out what the indexes hold and ends their threads.
     pub async fn close(&self) {
-        if let Err(error) = self.indexes.close().await {
+        if let Err(error) = self.sets.close().await {
             tracing::error!(%error, "the indexes could not be closed; they catch up at the next start");
         }
         self.database.pool.close().await;
-    }
-
-    /// A vector of another length or with a number that is none would stop the index that follows.
-    pub(crate) fn check_vector(&self, vector: &[f32]) -> Result<()> {
-        if vector.len() == self.dimensions && vector.iter().all(|value| value.is_finite()) {
-            return Ok(());
-        }
-        Err(StoreError::Vector { expected: self.dimensions })
     }
 
     pub async fn ping(&self) -> Result<()> {
@@ -204,8 +185,20 @@ impl Store {
         Ok(removed)
     }
 
-    /// Builds both indexes anew from the database, beside those in use, and switches.
+    /// Builds both indexes of the set in use anew from the database, beside those in use, and switches.
     pub async fn reindex(&self) -> Result<Reindexed> {
-        self.indexes.rebuild().await
+        self.sets.in_use().rebuild().await
     }
+}
+
+/// A database from before there were index sets knows only the hash of its model.
+async fn make_first_set(database: &Database, new: &NewSet) -> Result<()> {
+    if database.index_sets().await?.is_empty() {
+        let stored = database.meta_or_set("embedding_model_sha256", &new.model_sha256).await?;
+        if stored != new.model_sha256 {
+            return Err(StoreError::OtherModel { stored, configured: new.model_sha256.clone() });
+        }
+        database.insert_first_set(new).await?;
+    }
+    Ok(())
 }

@@ -6,7 +6,8 @@ use std::time::Duration;
 use crate::Result;
 use crate::access::Reader;
 use crate::ids::DocumentId;
-use crate::index_set::Indexes;
+use crate::indexes::Indexes;
+use crate::open_sets::OpenSets;
 use crate::receipt::{Finding, Place, Until};
 
 /// How long a removal waits for segments to be written anew.
@@ -40,9 +41,57 @@ impl Trace {
     }
 }
 
-impl Indexes {
-    /// Looks; into the dense index's files only where it is asked to, since that reads them all.
+impl Traces {
+    fn and(self, other: Self) -> Self {
+        Self {
+            lexical: self.lexical + other.lexical,
+            lexical_with_deleted: self.lexical_with_deleted + other.lexical_with_deleted,
+            dense: self.dense + other.dense,
+            in_dense_files: self.in_dense_files.zip(other.in_dense_files).map(|(one, other)| one + other),
+        }
+    }
+}
+
+impl OpenSets {
+    /// Looks into the indexes of every set; into the dense index's files only where it is asked to, since that reads them all.
     pub(crate) async fn look(&self, trace: &Trace, into_files: bool) -> Result<Traces> {
+        let mut found = self.in_use().look(trace, into_files).await?;
+        for other in self.each().iter().skip(1) {
+            found = found.and(other.look(trace, into_files).await?);
+        }
+        Ok(found)
+    }
+
+    /// Takes what is deleted out of the files, as far as that can be done now. What could not be stays until the
+    /// indexes do it themselves: a removal does not fail for it.
+    pub(crate) async fn sweep(&self, trace: &Trace) {
+        for indexes in self.each() {
+            indexes.sweep(trace).await;
+        }
+    }
+
+    pub(crate) async fn findings(&self, before: &Traces, after: Option<&Traces>) -> Vec<Finding> {
+        let dense_until = if self.in_use().pair().await.dense.is_embedded() {
+            Until::IndexIsBuiltAnew
+        } else {
+            Until::ServerOptimises
+        };
+        let until = |until| if after.is_some() { until } else { Until::LookedAgain };
+        let of = |what: fn(&Traces) -> Option<u64>| (what(before), after.and_then(what));
+        [
+            (Place::LexicalIndex, of(|traces| Some(traces.lexical)), Until::RemovedAgain),
+            (Place::LexicalSegments, of(|traces| Some(traces.lexical_with_deleted)), Until::SegmentsAreMerged),
+            (Place::DenseIndex, of(|traces| Some(traces.dense)), Until::RemovedAgain),
+            (Place::DenseFiles, of(|traces| traces.in_dense_files), dense_until),
+        ]
+        .into_iter()
+        .map(|(place, (before, after), remains)| Finding::new(place, before, after, until(remains)))
+        .collect()
+    }
+}
+
+impl Indexes {
+    async fn look(&self, trace: &Trace, into_files: bool) -> Result<Traces> {
         let pair = self.pair().await;
         let (term, dense) = match trace {
             Trace::Document(document) => {
@@ -61,9 +110,7 @@ impl Indexes {
         })
     }
 
-    /// Takes what is deleted out of the files, as far as that can be done now. What could not be stays until the
-    /// indexes do it themselves: a removal does not fail for it.
-    pub(crate) async fn sweep(&self, trace: &Trace) {
+    async fn sweep(&self, trace: &Trace) {
         let pair = self.pair().await;
         let term = match trace {
             Trace::Document(document) => pair.lexical.document_term(*document),
@@ -75,21 +122,5 @@ impl Indexes {
         if let Err(error) = pair.dense.sweep().await {
             tracing::warn!(%error, "deleted points stay in the dense index's segments until they are optimised");
         }
-    }
-
-    pub(crate) async fn findings(&self, before: &Traces, after: Option<&Traces>) -> Vec<Finding> {
-        let dense_until =
-            if self.pair().await.dense.is_embedded() { Until::IndexIsBuiltAnew } else { Until::ServerOptimises };
-        let until = |until| if after.is_some() { until } else { Until::LookedAgain };
-        let of = |what: fn(&Traces) -> Option<u64>| (what(before), after.and_then(what));
-        [
-            (Place::LexicalIndex, of(|traces| Some(traces.lexical)), Until::RemovedAgain),
-            (Place::LexicalSegments, of(|traces| Some(traces.lexical_with_deleted)), Until::SegmentsAreMerged),
-            (Place::DenseIndex, of(|traces| Some(traces.dense)), Until::RemovedAgain),
-            (Place::DenseFiles, of(|traces| traces.in_dense_files), dense_until),
-        ]
-        .into_iter()
-        .map(|(place, (before, after), remains)| Finding::new(place, before, after, until(remains)))
-        .collect()
     }
 }

@@ -44,7 +44,7 @@ pub async fn start(
 
     let sources =
         Sources { id: Uuid::now_v7().to_string(), passages: found.passages, model: generator.passport().clone() };
-    let answering = service.answerer(generator).answer(AnswerRequest {
+    let answering = service.answerer(generator).await?.answer(AnswerRequest {
         question: question.clone(),
         passages: found.inputs,
         style: service.style(request.style),

@@ -11,9 +11,10 @@ use actix_web::{App as ActixApp, HttpServer, middleware, web};
 use anyhow::Context as _;
 use terroir_embed::{Encoder, ModelStore, Passport, Reranker};
 use terroir_generate::{Answerer, Generator, GeneratorOptions};
+use terroir_ingest::sets::{Builder, Encoders};
 use terroir_ingest::sources::{Reach, Scheduler, SchedulerOptions, find_program};
 use terroir_ingest::worker::{Worker, WorkerOptions};
-use terroir_store::{Store, StoreOptions};
+use terroir_store::{IndexSet, NewSet, Store, StoreOptions};
 use tokio::sync::watch;
 
 use crate::access::Access;
@@ -27,7 +28,7 @@ use crate::{limits, reading, request, routes};
 pub struct Service {
     pub settings: Settings,
     pub store: Store,
-    pub encoder: Encoder,
+    pub encoders: Encoders,
     pub reranker: Option<Reranker>,
     pub metrics: Metrics,
     pub started: Instant,
@@ -37,6 +38,7 @@ pub struct Service {
     generator: watch::Receiver<GeneratorState>,
     /// None where ingestion is left to workers in processes of their own.
     worker: Option<Worker>,
+    builder: Option<Builder>,
     scheduler: Option<Scheduler>,
 }
 
@@ -60,7 +62,8 @@ impl Service {
     /// Opens models, database and indexes, and starts to work on what its duties are.
     pub async fn open(settings: Settings, duties: Duties) -> anyhow::Result<Arc<Self>> {
         let models = ModelStore::open(&settings.models_dir())?;
-        let encoder = open_encoder(&settings, &models).await?;
+        let known = terroir_store::known_set_in_use(&settings.data_dir, settings.database_url().as_deref()).await?;
+        let encoder = open_encoder(&settings, &models, known.as_ref()).await?;
         let reranker = open_reranker(&settings, &models).await?;
         let text = |value: &String| (!value.is_empty()).then(|| value.clone());
         let store = Store::open(StoreOptions {
@@ -69,15 +72,21 @@ impl Service {
             database_url: settings.database_url(),
             qdrant_url: text(&settings.qdrant.url),
             qdrant_api_key: text(&settings.qdrant.api_key),
-            dimensions: encoder.dimensions(),
-            model_sha256: encoder.passport().sha256.clone(),
+            first_set: first_set(&settings, &encoder),
         })
         .await?;
+        let encoders = {
+            let (models, options) = (models.clone(), settings.encoder_options());
+            Encoders::new(store.clone(), encoder, move |name| Encoder::open(&models.files(name)?, options))
+        };
+        // The right weights, or no service.
+        encoders.in_use().await.context("opening the embedding model of the index set in use")?;
         let reader = reading::reader(&settings)?;
         let worker = duties.ingests.then(|| {
             let options = WorkerOptions { concurrency: settings.ingest_workers() };
-            Worker::start(store.clone(), encoder.clone(), reader, &options)
+            Worker::start(store.clone(), encoders.clone(), reader, &options)
         });
+        let builder = duties.ingests.then(|| Builder::start(store.clone(), encoders.clone()));
         let local_key = LocalKey::open(&settings.data_dir).context("opening the data folder's key")?;
         let reach = reach(&settings);
         let scheduler = duties.syncs.then(|| {
@@ -93,7 +102,7 @@ impl Service {
         Ok(Arc::new(Self {
             settings,
             store,
-            encoder,
+            encoders,
             reranker,
             metrics: Metrics::new()?,
             started: Instant::now(),
@@ -101,6 +110,7 @@ impl Service {
             local_key,
             generator,
             worker,
+            builder,
             scheduler,
         }))
     }
@@ -109,6 +119,9 @@ impl Service {
     pub async fn close(&self) {
         if let Some(scheduler) = &self.scheduler {
             scheduler.stop().await;
+        }
+        if let Some(builder) = &self.builder {
+            builder.stop().await;
         }
         if let Some(worker) = &self.worker {
             worker.stop().await;
@@ -140,8 +153,8 @@ impl Service {
         }
     }
 
-    pub fn answerer(&self, generator: Generator) -> Answerer {
-        Answerer::new(generator, self.encoder.clone())
+    pub async fn answerer(&self, generator: Generator) -> ApiResult<Answerer> {
+        Ok(Answerer::new(generator, self.encoders.in_use().await?.1))
     }
 }
 
@@ -156,8 +169,28 @@ fn reach(settings: &Settings) -> Reach {
     }
 }
 
-async fn open_encoder(settings: &Settings, models: &ModelStore) -> anyhow::Result<Encoder> {
-    let (models, name) = (models.clone(), settings.models.embed.clone());
+/// What a new database begins with.
+pub fn first_set(settings: &Settings, encoder: &Encoder) -> NewSet {
+    NewSet {
+        model: encoder.passport().name.clone(),
+        model_sha256: encoder.passport().sha256.clone(),
+        dimensions: encoder.dimensions(),
+        chunk_tokens: settings.ingest.chunk_tokens.min(encoder.max_tokens()),
+    }
+}
+
+/// The model of the set in use, whatever the settings say: they are for a new database.
+async fn open_encoder(settings: &Settings, models: &ModelStore, known: Option<&IndexSet>) -> anyhow::Result<Encoder> {
+    let name = known.map_or(&settings.models.embed, |set| &set.model).clone();
+    if name != settings.models.embed {
+        let configured = &settings.models.embed;
+        tracing::warn!(
+            in_use = name,
+            configured,
+            "the index set in use has another model than the settings name; `terroir sets build` makes one with theirs"
+        );
+    }
+    let models = models.clone();
     let options = settings.encoder_options();
     let opened = tokio::task::spawn_blocking(move || Encoder::open(&models.files(&name)?, options)).await?;
     opened.context("opening the embedding model")

@@ -125,6 +125,7 @@ pub struct Ingest {
     pub tesseract: PathBuf,
     pub soffice: PathBuf,
     pub conversion_seconds: u64,
+    pub chunk_tokens: usize,
 }
 
 /// Whether pages that are pictures are read by text recognition.

@@ -7,7 +7,7 @@ use terroir_embed::{EmbedError, Input, Priority};
 use terroir_generate::{GenerateError, Sampling};
 use terroir_ingest::structure::Structure;
 use terroir_store::{
-    Document, DocumentId, Mode, NewAnswer, Revision, Scope, SearchRequest, SearchResponse, StoreError,
+    Document, DocumentId, IndexSet, Mode, NewAnswer, Revision, Scope, SearchRequest, SearchResponse, StoreError,
 };
 
 use crate::api::{Answer, AskRequest, Passage, QuotePlace, Style};
@@ -15,6 +15,23 @@ use crate::app::Service;
 use crate::config::AnswerStyle;
 use crate::error::{ApiError, ApiResult};
 use crate::request::Caller;
+
+#[derive(Debug, thiserror::Error)]
+pub enum SearchError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Embed(#[from] EmbedError),
+}
+
+impl From<SearchError> for ApiError {
+    fn from(error: SearchError) -> Self {
+        match error {
+            SearchError::Store(error) => error.into(),
+            SearchError::Embed(error) => error.into(),
+        }
+    }
+}
 
 /// Passages as callers see them, and as the answering model gets them.
 pub struct FoundPassages {
@@ -70,22 +87,35 @@ impl Service {
         Ok((revision, structure))
     }
 
-    pub async fn encode(&self, texts: Vec<String>, input: Input) -> ApiResult<Vec<Vec<f32>>> {
-        Ok(self.encoder.encode(texts, input, Priority::Interactive).await?)
+    /// In the index set in use.
+    pub async fn search(&self, query: String, scope: Scope, mode: Mode, top_k: usize) -> ApiResult<SearchResponse> {
+        let request = SearchRequest { query, query_embedding: None, scope, mode, top_k };
+        let (set, _) = self.encoders.in_use().await?;
+        match self.search_in(&set, request.clone()).await {
+            // Another set took its place in between: the query's vector has to be of that one's model.
+            Err(SearchError::Store(StoreError::SetChanged)) => {
+                let (set, _) = self.encoders.in_use().await?;
+                Ok(self.search_in(&set, request).await?)
+            }
+            found => Ok(found?),
+        }
     }
 
-    pub async fn search(&self, query: String, scope: Scope, mode: Mode, top_k: usize) -> ApiResult<SearchResponse> {
-        let query_embedding = match mode {
-            Mode::Lexical => None,
-            Mode::Hybrid | Mode::Dense => self.encode(vec![query.clone()], Input::Query).await?.into_iter().next(),
-        };
-        let Some(reranker) = self.reranker.as_ref().filter(|_| mode == Mode::Hybrid) else {
-            return Ok(self.store.search(&SearchRequest { query, query_embedding, scope, mode, top_k }).await?);
+    /// In an index set that is open, with its own encoder.
+    pub async fn search_in(&self, set: &IndexSet, mut request: SearchRequest) -> Result<SearchResponse, SearchError> {
+        if request.mode != Mode::Lexical {
+            let encoder = self.encoders.of(set).await?;
+            let texts = vec![request.query.clone()];
+            request.query_embedding =
+                encoder.encode(texts, Input::Query, Priority::Interactive).await?.into_iter().next();
+        }
+        let Some(reranker) = self.reranker.as_ref().filter(|_| request.mode == Mode::Hybrid) else {
+            return Ok(self.store.search_in(set.id, &request).await?);
         };
         let started = Instant::now();
-        let wider = top_k.max(self.settings.search.rerank_passages);
-        let request = SearchRequest { query: query.clone(), query_embedding, scope, mode, top_k: wider };
-        let mut found = self.store.search(&request).await?;
+        let (query, top_k) = (request.query.clone(), request.top_k);
+        request.top_k = top_k.max(self.settings.search.rerank_passages);
+        let mut found = self.store.search_in(set.id, &request).await?;
         let passages = found.hits.iter().map(|hit| hit.text.clone()).collect();
         let scores = reranker.score(&query, passages, Priority::Interactive).await?;
         for (hit, score) in found.hits.iter_mut().zip(scores) {
@@ -215,6 +245,12 @@ impl From<StoreError> for ApiError {
             }
             StoreError::NoSuchReceipt(_) => {
                 Self::new("receipt_not_found", error.to_string(), "list the receipts with GET /api/v1/receipts")
+            }
+            StoreError::NoSuchSet(_) => {
+                Self::new("index_set_not_found", error.to_string(), "list the index sets with GET /api/v1/index-sets")
+            }
+            StoreError::SetBeside | StoreError::SetInUse | StoreError::SetIncomplete { .. } => {
+                Self::new("conflict", error.to_string(), "look at the index sets with GET /api/v1/index-sets")
             }
             StoreError::Reader(_) => {
                 Self::new("invalid_request", error.to_string(), "name the reader in one of these ways").param("readers")

@@ -96,14 +96,19 @@ pub(super) struct EmbeddedChunks {
     pub(super) vectors: Vec<Vec<f32>>,
     kept: usize,
     total: usize,
-    /// Of the chunks that the vectors are of: those of other chunks are not used.
+    /// Of the chunks that the vectors are of, and the model that made them: others are not used.
     digest: String,
 }
 
 impl EmbeddedChunks {
-    pub(super) async fn resume(store: &Store, job: &Job, chunks: &[Chunk]) -> Result<Self, StoreError> {
-        let mut embedded =
-            Self { vectors: Vec::with_capacity(chunks.len()), kept: 0, total: chunks.len(), digest: digest(chunks) };
+    pub(super) async fn resume(
+        store: &Store,
+        job: &Job,
+        model_sha256: &str,
+        chunks: &[Chunk],
+    ) -> Result<Self, StoreError> {
+        let digest = digest(model_sha256, chunks);
+        let mut embedded = Self { vectors: Vec::with_capacity(chunks.len()), kept: 0, total: chunks.len(), digest };
         while embedded.kept < embedded.total {
             let Some(body) = store.checkpoint(job, &embedded.name()).await? else { break };
             let Some(vectors) = from_bytes(&body) else { break };
@@ -133,8 +138,8 @@ impl EmbeddedChunks {
     }
 }
 
-fn digest(chunks: &[Chunk]) -> String {
-    let mut hash = Sha256::new();
+fn digest(model_sha256: &str, chunks: &[Chunk]) -> String {
+    let mut hash = Sha256::new_with_prefix(model_sha256);
     for chunk in chunks {
         hash.update(chunk.text.as_bytes());
         hash.update([0]);
@@ -182,7 +187,8 @@ mod tests {
             page: None,
             token_count: 0,
         };
-        assert_ne!(digest(&[chunk("ab"), chunk("c")]), digest(&[chunk("a"), chunk("bc")]));
-        assert_eq!(digest(&[chunk("ab")]), digest(&[chunk("ab")]));
+        assert_ne!(digest("m", &[chunk("ab"), chunk("c")]), digest("m", &[chunk("a"), chunk("bc")]));
+        assert_eq!(digest("m", &[chunk("ab")]), digest("m", &[chunk("ab")]));
+        assert_ne!(digest("m", &[chunk("ab")]), digest("n", &[chunk("ab")]));
     }
 }

@@ -62,6 +62,11 @@ async fn typeset_documents_are_read_at_every_resolution() {
     }
 }
 
+/// Whether a file is what its name says: a compound file.
+fn is_older(path: &Path) -> bool {
+    std::fs::read(path).unwrap().starts_with(&[0xd0, 0xcf, 0x11, 0xe0])
+}
+
 async fn older_documents_are_converted() {
     let Some(folder) = documents() else { return };
     let mut found = Vec::new();
@@ -73,11 +78,13 @@ async fn older_documents_are_converted() {
         let outcome = read_with(&reader, std::fs::read(&path).unwrap(), BTreeMap::new()).await.0;
         let seconds = started.elapsed().as_secs_f32();
         match outcome {
-            Ok(document) => {
+            // One of another format under an old name needs no conversion.
+            Ok(document) if is_older(&path) => {
                 let media_type = document.media_type.as_str();
                 println!("{name}: {media_type}, {} characters, {seconds:.1} s", document.text().chars().count());
                 assert!(document.media_type != MediaType::Docx, "a converted document says what it was");
             }
+            Ok(_) => println!("{name}: of another format, {seconds:.1} s"),
             Err(error) => println!("{name}: {error} ({}), {seconds:.1} s", error.code()),
         }
     }

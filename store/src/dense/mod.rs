@@ -13,6 +13,7 @@ pub use server::ServerIndex;
 use crate::Result;
 use crate::ids::{ChunkId, DocumentId, RevisionId};
 use crate::search::Scope;
+use crate::sets::IndexSet;
 use crate::sql::chunks::IndexedRevision;
 use crate::store::StoreOptions;
 
@@ -37,10 +38,10 @@ pub enum DenseIndex {
 impl DenseIndex {
     /// `folder` belongs to the embedded engine. `database_id` keeps the points of two databases apart on
     /// one server.
-    pub async fn open(options: &StoreOptions, folder: &Path, database_id: &str) -> Result<Self> {
+    pub async fn open(options: &StoreOptions, set: &IndexSet, folder: &Path, database_id: &str) -> Result<Self> {
         Ok(match &options.qdrant_url {
-            Some(url) => Self::Server(ServerIndex::open(url, options, database_id).await?),
-            None => Self::Edge(EdgeIndex::open(folder, options.dimensions)?),
+            Some(url) => Self::Server(ServerIndex::open(url, options, set, database_id).await?),
+            None => Self::Edge(EdgeIndex::open(folder, set.dimensions)?),
         })
     }
 
@@ -91,6 +92,14 @@ impl DenseIndex {
         match self {
             Self::Edge(index) => index.close().await,
             Self::Server(_) => Ok(()),
+        }
+    }
+
+    /// Gives up what is not in files of this process.
+    pub async fn discard(&self) -> Result<()> {
+        match self {
+            Self::Edge(_) => Ok(()),
+            Self::Server(index) => index.discard().await,
         }
     }
 

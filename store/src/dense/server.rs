@@ -21,8 +21,9 @@ use super::{COLLECTION, DOCUMENT, KEYS, POINTS_PER_REQUEST, READERS, REVISION, S
 use crate::Result;
 use crate::access::Listing;
 use crate::error::StoreError;
-use crate::ids::{ChunkId, RevisionId};
+use crate::ids::{ChunkId, RevisionId, SetId};
 use crate::search::Scope;
+use crate::sets::IndexSet;
 use crate::sql::chunks::{IndexedChunk, IndexedRevision};
 use crate::store::StoreOptions;
 
@@ -53,7 +54,7 @@ impl std::fmt::Debug for ServerIndex {
 
 impl ServerIndex {
     /// Asks the server once, so that a wrong address or key is an error now.
-    pub async fn open(url: &str, options: &StoreOptions, database_id: &str) -> Result<Self> {
+    pub async fn open(url: &str, options: &StoreOptions, set: &IndexSet, database_id: &str) -> Result<Self> {
         let unusable = |reason: String| StoreError::Unreachable { url: url.to_owned(), reason };
         // The client would quote such a key in its error.
         if !options.qdrant_api_key.iter().all(|key| key.bytes().all(|byte| byte.is_ascii_graphic())) {
@@ -67,12 +68,14 @@ impl ServerIndex {
             .skip_compatibility_check()
             .build()
             .map_err(|error| unusable(reason(&error)))?;
-        let model = options.model_sha256.get(..16).unwrap_or(&options.model_sha256);
+        let model = set.model_sha256.get(..16).unwrap_or(&set.model_sha256);
+        // Two sets of one model have a collection each.
+        let which = if set.id == SetId::FIRST { String::new() } else { format!("-{}", set.id) };
         let index = Self {
             client,
             url: url.to_owned(),
-            collection: format!("terroir-{model}-{database_id}"),
-            dimensions: options.dimensions as u64,
+            collection: format!("terroir-{model}-{database_id}{which}"),
+            dimensions: set.dimensions as u64,
             in_doubt: AtomicBool::new(true),
         };
         index.exists().await?;
@@ -103,6 +106,14 @@ impl ServerIndex {
         for key in KEYS {
             let index = CreateFieldIndexCollectionBuilder::new(&self.collection, key, FieldType::Keyword).wait(true);
             self.client.create_field_index(index).await.map_err(|error| self.failed(&error))?;
+        }
+        Ok(())
+    }
+
+    /// Removes the collection: no process searches in it any more.
+    pub async fn discard(&self) -> Result<()> {
+        if self.exists().await? {
+            self.client.delete_collection(&self.collection).await.map_err(|error| self.failed(&error))?;
         }
         Ok(())
     }

@@ -1,6 +1,7 @@
 //! Retrieval measured: test collections in the BEIR layout, `trec_eval`'s measures, and whether a difference
 //! between two settings is more than chance.
 
+mod questions;
 mod significance;
 
 use std::collections::{BTreeMap, HashMap};
@@ -12,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::Result;
 use crate::error::StoreError;
 
+pub use questions::{Askable, EvaluationQuestion, NewQuestion, Stand};
 pub use significance::{Difference, paired_difference};
 
 /// A document of `corpus.jsonl`.

@@ -11,7 +11,9 @@ use std::time::Instant;
 
 use crate::Result;
 use crate::access::{COLLECTION_READERS, Grant};
-use crate::ids::{ChunkId, CollectionId, DocumentId, RevisionId};
+use crate::error::StoreError;
+use crate::ids::{ChunkId, CollectionId, DocumentId, RevisionId, SetId};
+use crate::indexes::{IndexPair, Indexes};
 use crate::language::{Language, detect_query};
 use crate::lexical::analysis::matches;
 use crate::lexical::asked::Asked;
@@ -121,26 +123,46 @@ pub struct Copy {
 }
 
 impl Store {
-    /// The best passages in scope.
+    /// The best passages in scope, in the set in use.
     pub async fn search(&self, request: &SearchRequest) -> Result<SearchResponse> {
         self.search_weighted(request, None).await
     }
 
     /// The same with a given weight of the dense leg in the hybrid mode, to measure what weight is best.
     pub async fn search_weighted(&self, request: &SearchRequest, dense_weight: Option<f32>) -> Result<SearchResponse> {
+        self.search_indexes(&self.sets.in_use(), request, dense_weight).await
+    }
+
+    /// The best passages in scope in a set, whose model made the query's vector. `SetChanged` if it is not open.
+    pub async fn search_in(&self, set: SetId, request: &SearchRequest) -> Result<SearchResponse> {
+        let indexes = self.sets.open(set).ok_or(StoreError::SetChanged)?;
+        self.search_indexes(&indexes, request, None).await
+    }
+
+    async fn search_indexes(
+        &self,
+        indexes: &Indexes,
+        request: &SearchRequest,
+        dense_weight: Option<f32>,
+    ) -> Result<SearchResponse> {
         let started = Instant::now();
         if let Some(vector) = &request.query_embedding {
-            self.check_vector(vector)?;
+            indexes.check_vector(vector)?;
         }
+        // One pair for the whole search: another may take its place meanwhile.
+        let pair = indexes.pair().await;
         let in_scope = self.database.languages(&request.scope.grant, &request.scope.collections).await?;
-        let (pair, scope) = (self.indexes.pair().await, request.scope.clone());
+        let scope = request.scope.clone();
         // A document in one language may hold chunks in another.
-        let (view, analysed) = blocking(move || {
-            let view = pair.lexical.view(scope)?;
-            let languages = pair.lexical.languages(&view)?;
-            Ok((Arc::new(view), languages))
-        })
-        .await?;
+        let (view, analysed) = {
+            let pair = Arc::clone(&pair);
+            blocking(move || {
+                let view = pair.lexical.view(scope)?;
+                let languages = pair.lexical.languages(&view)?;
+                Ok((Arc::new(view), languages))
+            })
+            .await?
+        };
         let shares: Vec<(Language, u64)> = in_scope
             .into_iter()
             .map(|language| (language, analysed.get(&language).copied().unwrap_or_default().max(1)))
@@ -150,7 +172,7 @@ impl Store {
         let asked = Asked::read(&request.query, query_language, &analysed);
         let mut response = SearchResponse { hits: Vec::new(), took_ms: 0, query_language, corrected: None };
         if !request.scope.collections.is_empty() && request.top_k > 0 {
-            (response.hits, response.corrected) = self.find(request, view, asked, dense_weight).await?;
+            (response.hits, response.corrected) = self.find(&pair, request, view, asked, dense_weight).await?;
         }
         response.took_ms = started.elapsed().as_millis() as u64;
         Ok(response)
@@ -158,13 +180,14 @@ impl Store {
 
     async fn find(
         &self,
+        pair: &Arc<IndexPair>,
         request: &SearchRequest,
         view: Arc<View>,
         asked: Asked,
         dense_weight: Option<f32>,
     ) -> Result<(Vec<Hit>, Option<String>)> {
         let limit = CANDIDATES.max(request.top_k * 2);
-        let (lexical, wanted, dense) = self.legs(request, &view, asked, limit).await?;
+        let (lexical, wanted, dense) = legs(pair, request, &view, asked, limit).await?;
         let (lexical, dense) = (ordered(lexical), ordered(dense));
         let lexical_rank = ranks(&lexical);
         let dense_rank = ranks(&dense);
@@ -177,7 +200,7 @@ impl Store {
         if let Some(documents) = &request.scope.documents {
             visible.retain(|chunk| documents.contains(&chunk.indexed.document));
         }
-        let lexical_scores = self.complete_lexical(request, view, &wanted, lexical, &visible).await?;
+        let lexical_scores = complete_lexical(pair, request, view, &wanted, lexical, &visible).await?;
         if wanted.phrases && request.mode != Mode::Dense {
             visible.retain(|chunk| lexical_scores.contains_key(&chunk.indexed.id));
         }
@@ -208,57 +231,56 @@ impl Store {
         });
         Ok((hits.collect(), wanted.corrected))
     }
-
-    /// Both legs at the same time, with the same filter; and what the lexical one looked for in the end.
-    async fn legs(
-        &self,
-        request: &SearchRequest,
-        view: &Arc<View>,
-        asked: Asked,
-        limit: usize,
-    ) -> Result<(Scored, Wanted, Scored)> {
-        let pair = self.indexes.pair().await;
-        let lexical = {
-            let (pair, view) = (Arc::clone(&pair), Arc::clone(view));
-            let is_searched = request.mode != Mode::Dense;
-            blocking(move || {
-                let mut wanted = pair.lexical.want(&view, asked)?;
-                let found = if is_searched { pair.lexical.search(&view, &mut wanted, limit)? } else { Vec::new() };
-                Ok((found, wanted))
-            })
-        };
-        let dense = async {
-            match &request.query_embedding {
-                Some(vector) if request.mode != Mode::Lexical => pair.dense.search(vector, &request.scope, limit).await,
-                _ => Ok(Vec::new()),
-            }
-        };
-        let ((lexical, wanted), dense) = tokio::try_join!(lexical, dense)?;
-        Ok((lexical, wanted, dense))
-    }
-
-    /// BM25 of every candidate, also of those that only the dense leg proposed.
-    async fn complete_lexical(
-        &self,
-        request: &SearchRequest,
-        view: Arc<View>,
-        wanted: &Wanted,
-        found: Scored,
-        visible: &[VisibleChunk],
-    ) -> Result<HashMap<ChunkId, f32>> {
-        let mut scores: HashMap<ChunkId, f32> = found.into_iter().collect();
-        let missing: Vec<ChunkId> =
-            visible.iter().map(|chunk| chunk.indexed.id).filter(|chunk| !scores.contains_key(chunk)).collect();
-        if request.mode == Mode::Hybrid && !missing.is_empty() {
-            let (pair, wanted) = (self.indexes.pair().await, wanted.clone());
-            let completed = blocking(move || pair.lexical.scores(&view, &wanted, &missing)).await;
-            scores.extend(completed?);
-        }
-        Ok(scores)
-    }
 }
 
 type Scored = Vec<(ChunkId, f32)>;
+
+/// Both legs at the same time, with the same filter; and what the lexical one looked for in the end.
+async fn legs(
+    pair: &Arc<IndexPair>,
+    request: &SearchRequest,
+    view: &Arc<View>,
+    asked: Asked,
+    limit: usize,
+) -> Result<(Scored, Wanted, Scored)> {
+    let lexical = {
+        let (pair, view) = (Arc::clone(pair), Arc::clone(view));
+        let is_searched = request.mode != Mode::Dense;
+        blocking(move || {
+            let mut wanted = pair.lexical.want(&view, asked)?;
+            let found = if is_searched { pair.lexical.search(&view, &mut wanted, limit)? } else { Vec::new() };
+            Ok((found, wanted))
+        })
+    };
+    let dense = async {
+        match &request.query_embedding {
+            Some(vector) if request.mode != Mode::Lexical => pair.dense.search(vector, &request.scope, limit).await,
+            _ => Ok(Vec::new()),
+        }
+    };
+    let ((lexical, wanted), dense) = tokio::try_join!(lexical, dense)?;
+    Ok((lexical, wanted, dense))
+}
+
+/// BM25 of every candidate, also of those that only the dense leg proposed.
+async fn complete_lexical(
+    pair: &Arc<IndexPair>,
+    request: &SearchRequest,
+    view: Arc<View>,
+    wanted: &Wanted,
+    found: Scored,
+    visible: &[VisibleChunk],
+) -> Result<HashMap<ChunkId, f32>> {
+    let mut scores: HashMap<ChunkId, f32> = found.into_iter().collect();
+    let missing: Vec<ChunkId> =
+        visible.iter().map(|chunk| chunk.indexed.id).filter(|chunk| !scores.contains_key(chunk)).collect();
+    if request.mode == Mode::Hybrid && !missing.is_empty() {
+        let (pair, wanted) = (Arc::clone(pair), wanted.clone());
+        let completed = blocking(move || pair.lexical.scores(&view, &wanted, &missing)).await;
+        scores.extend(completed?);
+    }
+    Ok(scores)
+}
 
 /// An index blocks while it is read.
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {

@@ -8,14 +8,14 @@ use super::{Database, Transaction, id, places};
 use crate::Result;
 use crate::access::{Grant, Listing};
 use crate::error::StoreError;
-use crate::ids::{ChunkId, CollectionId, DocumentId, RevisionId};
+use crate::ids::{ChunkId, CollectionId, DocumentId, RevisionId, SetId};
 use crate::language::Language;
 use crate::revise::NewChunk;
 
 /// Rows in one statement: both databases bound the number of its parameters.
 const ROWS_PER_STATEMENT: usize = 400;
 /// Columns of the table.
-const COLUMNS: usize = 12;
+const COLUMNS: usize = 13;
 
 /// A chunk as the indexes need it.
 #[derive(Debug, Clone)]
@@ -65,6 +65,7 @@ impl Database {
         transaction: &mut Transaction,
         document: DocumentId,
         revision: RevisionId,
+        set: SetId,
         chunks: &[NewChunk],
     ) -> Result<()> {
         for part in chunks.chunks(ROWS_PER_STATEMENT) {
@@ -72,7 +73,7 @@ impl Database {
             let rows: Vec<String> = (0..part.len()).map(row).collect();
             let statement = format!(
                 "insert into chunks (id, revision_id, document_id, ordinal, text, heading_path, page, char_start, \
-                 char_end, language, token_count, embedding) values {}",
+                 char_end, language, token_count, embedding, set_id) values {}",
                 rows.join(", ")
             );
             let mut query = sqlx::query(AssertSqlSafe(statement));
@@ -81,7 +82,7 @@ impl Database {
                     .map_err(|error| StoreError::damaged("heading path", error))?;
                 let embedding: Vec<u8> = chunk.embedding.iter().flat_map(|value| value.to_le_bytes()).collect();
                 query = query
-                    .bind(ChunkId::derive(revision, chunk.ordinal).to_string())
+                    .bind(ChunkId::derive(set, revision, chunk.ordinal).to_string())
                     .bind(revision.to_string())
                     .bind(document.to_string())
                     .bind(i64::from(chunk.ordinal))
@@ -92,20 +93,33 @@ impl Database {
                     .bind(i64::from(chunk.char_end))
                     .bind(chunk.language.as_str())
                     .bind(i64::from(chunk.token_count))
-                    .bind(embedding);
+                    .bind(embedding)
+                    .bind(set.to_string());
             }
             query.execute(&mut **transaction).await?;
         }
         Ok(())
     }
 
-    /// A revision, for the indexes; without chunks if it has gone.
-    pub async fn indexed_revision(&self, revision: RevisionId) -> Result<IndexedRevision> {
+    /// Takes out what a set has of a revision.
+    pub async fn delete_chunks(&self, transaction: &mut Transaction, set: SetId, revision: RevisionId) -> Result<()> {
+        sqlx::query("delete from chunks where revision_id = $1 and set_id = $2")
+            .bind(revision.to_string())
+            .bind(set.to_string())
+            .execute(&mut **transaction)
+            .await?;
+        Ok(())
+    }
+
+    /// A revision as a set has it, for the indexes; without chunks if it has gone, or is not in the set yet.
+    pub async fn indexed_revision(&self, set: SetId, revision: RevisionId) -> Result<IndexedRevision> {
         let rows = sqlx::query(
             "select k.id, k.revision_id, k.document_id, r.collection_id, r.title, k.heading_path, k.text, k.language, k.embedding \
-             from chunks k join revisions r on r.id = k.revision_id where k.revision_id = $1 order by k.ordinal",
+             from chunks k join revisions r on r.id = k.revision_id where k.revision_id = $1 and k.set_id = $2 \
+             order by k.ordinal",
         )
         .bind(revision.to_string())
+        .bind(set.to_string())
         .fetch_all(&self.pool)
         .await?;
         let chunks = rows.iter().map(read_indexed).collect::<Result<Vec<_>>>()?;
@@ -159,14 +173,15 @@ impl Database {
         Ok(found)
     }
 
-    /// Every revision that has chunks, current or not, as the indexes should have it.
-    pub async fn stored_revisions(&self) -> Result<Vec<StoredRevision>> {
+    /// Every revision that has chunks in the set, current or not, as the indexes should have it.
+    pub async fn stored_revisions(&self, set: SetId) -> Result<Vec<StoredRevision>> {
         let lists = self.own_lists().await?;
         let rows = sqlx::query(
             "select k.revision_id, k.document_id, count(*) as chunks, d.current_revision, d.narrowed from chunks k \
-             left join documents d on d.id = k.document_id \
+             left join documents d on d.id = k.document_id where k.set_id = $1 \
              group by k.revision_id, k.document_id, d.current_revision, d.narrowed order by k.document_id",
         )
+        .bind(set.to_string())
         .fetch_all(&self.pool)
         .await?;
         let mut stored = Vec::with_capacity(rows.len());

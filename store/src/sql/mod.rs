@@ -9,6 +9,8 @@ pub mod checkpoints;
 pub mod chunks;
 pub mod collections;
 pub mod documents;
+pub mod evaluation_questions;
+pub mod index_sets;
 pub mod jobs;
 pub mod lanes;
 pub mod overview;
@@ -21,7 +23,7 @@ pub mod syncs;
 pub mod traces;
 pub mod users;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use sqlx::any::{AnyPoolOptions, AnyRow, install_default_drivers};
@@ -74,9 +76,17 @@ impl Database {
         Ok(database)
     }
 
+    /// Connects to a database that is there already, and leaves its schema as it is.
+    pub async fn look_into(data_dir: &Path, url: Option<&str>) -> Result<Option<Self>> {
+        if url.is_none() && !file_in(data_dir).exists() {
+            return Ok(None);
+        }
+        Self::connect(data_dir, url).await.map(Some)
+    }
+
     async fn connect(data_dir: &Path, url: Option<&str>) -> Result<Self> {
         install_default_drivers();
-        let file = data_dir.join("terroir.sqlite");
+        let file = file_in(data_dir);
         let (url, kind) = match url {
             Some(url) => (url.to_owned(), Kind::Postgres),
             None => (format!("sqlite://{}?mode=rwc", file.display()), Kind::Sqlite),
@@ -114,18 +124,27 @@ impl Database {
 
     /// The last migration that the database has had.
     async fn version(&self) -> Result<Option<i64>> {
-        // Asked for the table first: in PostgreSQL a failed statement is written to the server's log.
-        let known = match self.kind {
-            Kind::Sqlite => "select 1 from sqlite_master where name = '_sqlx_migrations'",
-            Kind::Postgres => {
-                "select 1 from pg_tables where tablename = '_sqlx_migrations' and schemaname = any(current_schemas(false)::text[])"
-            }
-        };
-        if sqlx::query(known).fetch_optional(&self.pool).await?.is_none() {
+        if !self.has_table("_sqlx_migrations").await? {
             return Ok(None);
         }
         let row = sqlx::query("select max(version) from _sqlx_migrations").fetch_one(&self.pool).await?;
         Ok(row.try_get(0)?)
+    }
+
+    /// Asked for before a table is read that may not be there: in PostgreSQL a failed statement is written to the
+    /// server's log.
+    async fn has_table(&self, name: &str) -> Result<bool> {
+        let known = match self.kind {
+            Kind::Sqlite => "select 1 from sqlite_master where name = $1",
+            Kind::Postgres => {
+                "select 1 from pg_tables where tablename = $1 and schemaname = any(current_schemas(false)::text[])"
+            }
+        };
+        Ok(sqlx::query(known).bind(name).fetch_optional(&self.pool).await?.is_some())
+    }
+
+    pub async fn has_index_sets(&self) -> Result<bool> {
+        self.has_table("index_sets").await
     }
 
     pub fn is_shared(&self) -> bool {
@@ -153,6 +172,22 @@ impl Database {
         match self.kind {
             Kind::Sqlite => "",
             Kind::Postgres => "for key share",
+        }
+    }
+
+    /// The function that says where in a text, from 1, another one begins.
+    fn position(&self) -> &'static str {
+        match self.kind {
+            Kind::Sqlite => "instr",
+            Kind::Postgres => "strpos",
+        }
+    }
+
+    /// Rows that are read are nobody else's until the transaction ends.
+    fn alone(&self) -> &'static str {
+        match self.kind {
+            Kind::Sqlite => "",
+            Kind::Postgres => "for update",
         }
     }
 
@@ -206,6 +241,10 @@ impl Database {
         let row = sqlx::query("select value from meta where key = $1").bind(key).fetch_one(&self.pool).await?;
         Ok(row.try_get(0)?)
     }
+}
+
+fn file_in(data_dir: &Path) -> PathBuf {
+    data_dir.join("terroir.sqlite")
 }
 
 pub fn now_ms() -> i64 {

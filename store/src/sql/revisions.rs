@@ -46,6 +46,25 @@ impl Database {
         Ok(chunks.rows_affected())
     }
 
+    /// The document of a revision, if the revision is there; it stays until the transaction ends.
+    pub async fn document_of(&self, transaction: &mut Transaction, revision: RevisionId) -> Result<Option<DocumentId>> {
+        let statement = format!("select document_id from revisions where id = $1 {}", self.share());
+        let row = sqlx::query(sqlx::AssertSqlSafe(statement))
+            .bind(revision.to_string())
+            .fetch_optional(&mut **transaction)
+            .await?;
+        row.map(|row| id(&row, "document_id")).transpose()
+    }
+
+    pub async fn language_of(&self, document: DocumentId) -> Result<Option<Language>> {
+        let row = sqlx::query("select language from documents where id = $1")
+            .bind(document.to_string())
+            .fetch_optional(&self.pool)
+            .await?;
+        let language: Option<String> = row.map(|row| row.try_get(0)).transpose()?.flatten();
+        Ok(language.as_deref().map(Language::parse))
+    }
+
     pub async fn revisions_of(
         &self,
         transaction: &mut Transaction,

@@ -16,11 +16,13 @@ use crate::error::StoreError;
 pub type TableRow = Map<String, Value>;
 
 /// In an order in which what a row refers to is there before it.
-pub const TABLES: [&str; 19] = [
+pub const TABLES: [&str; 22] = [
     "meta",
     "collections",
     "documents",
     "revisions",
+    "index_sets",
+    "set_revisions",
     "chunks",
     "jobs",
     "lanes",
@@ -36,6 +38,7 @@ pub const TABLES: [&str; 19] = [
     "access_entries",
     "backups",
     "receipts",
+    "evaluation_questions",
 ];
 /// Tables that stay behind: work that the next worker does again.
 pub const LEFT_BEHIND: [&str; 1] = ["checkpoints"];

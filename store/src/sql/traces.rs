@@ -23,7 +23,8 @@ impl Database {
               exists (select 1 from jobs j where j.id = c.job_id and j.document_id = $1) \
               or not exists (select 1 from jobs j where j.id = c.job_id)), \
              (select count(*) from source_items where document_id = $1), \
-             (select count(*) from access_entries where subject_id = $1)",
+             (select count(*) from access_entries where subject_id = $1), \
+             (select count(*) from evaluation_questions where document_id = $1)",
         )
         .bind(document.to_string())
         .fetch_one(&mut **transaction)
@@ -36,6 +37,7 @@ impl Database {
             Place::Checkpoints,
             Place::SourceItems,
             Place::AccessEntries,
+            Place::EvaluationQuestions,
         ];
         let mut rows = counted(&row, &places)?;
         rows.push((Place::Answers, self.count_quoting(transaction, document).await?));

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use terroir_store::{
     DocumentFilter, DocumentId, Language, Mode, NewChunk, NewDocument, NewRevision, Principal, Reader, SearchRequest,
-    Store, StoreError,
+    SetId, Store, StoreError,
 };
 
 use crate::bench::{LEASE, Random, Setting, open_patiently, postgres};
@@ -44,6 +44,7 @@ async fn open(folder: &Path, setting: &Setting) -> Store {
 
 fn revision(text: &str, language: Language) -> NewRevision {
     NewRevision {
+        set: SetId::FIRST,
         text: text.into(),
         structure: Vec::new(),
         media_type: "text/plain".into(),

@@ -4,7 +4,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use terroir_store::{
-    Bibliography, DocumentId, Language, NewChunk, NewDocument, NewRevision, Reader, Store, StoreError, StoreOptions,
+    Bibliography, DocumentId, Language, NewChunk, NewDocument, NewRevision, NewSet, Reader, SetId, Store, StoreError,
+    StoreOptions,
 };
 
 use crate::qdrant;
@@ -46,9 +47,14 @@ impl Setting {
             database_url: self.database_url.clone(),
             qdrant_url: self.qdrant.as_ref().map(|server| server.url.clone()),
             qdrant_api_key: self.qdrant.as_ref().and_then(|server| server.api_key.clone()),
-            ..StoreOptions::embedded(folder, dimensions, &"m".repeat(64))
+            ..StoreOptions::embedded(folder, first_set(dimensions))
         }
     }
+}
+
+/// Of a model that makes vectors of this length.
+pub fn first_set(dimensions: usize) -> NewSet {
+    NewSet { model: "m".into(), model_sha256: "m".repeat(64), dimensions, chunk_tokens: 256 }
 }
 
 /// `SQLite` (none), and a new `PostgreSQL` database where there is a server.
@@ -117,6 +123,7 @@ pub async fn add(store: &Store, source: &str, text: &str, readers: Option<&[Read
 
 pub fn revision(text: &str, vector: Vec<f32>) -> NewRevision {
     NewRevision {
+        set: SetId::FIRST,
         text: text.into(),
         structure: vec![0, 159, 146, 150],
         media_type: "text/plain".into(),

@@ -3,14 +3,16 @@
 use std::path::Path;
 
 use terroir_store::{
-    Language, Mode, NewChunk, NewDocument, NewRevision, Principal, Scope, SearchRequest, SearchResponse, Store,
+    Language, Mode, NewChunk, NewDocument, NewRevision, Principal, Scope, SearchRequest, SearchResponse, SetId, Store,
     StoreOptions,
 };
+
+use crate::bench::first_set;
 
 use crate::bench::LEASE;
 
 async fn open(folder: &Path) -> Store {
-    Store::open(StoreOptions::embedded(folder, 2, &"m".repeat(64))).await.unwrap()
+    Store::open(StoreOptions::embedded(folder, first_set(2))).await.unwrap()
 }
 
 /// One chunk in a document of its own, called `name`.
@@ -39,6 +41,7 @@ async fn add(store: &Store, collection: &str, name: &str, title: &str, text: &st
         embedding: vec![1.0, 0.0],
     };
     let revision = NewRevision {
+        set: SetId::FIRST,
         text: text.into(),
         structure: Vec::new(),
         media_type: "text/plain".into(),

@@ -11,4 +11,5 @@ mod qdrant;
 mod queue;
 mod receipts;
 mod retrieval;
+mod sets;
 mod sources;

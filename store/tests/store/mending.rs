@@ -3,11 +3,11 @@
 use std::path::Path;
 
 use terroir_store::{
-    Enqueued, Language, Mode, NewChunk, NewDocument, NewRevision, Principal, SearchRequest, Store, StoreError,
+    Enqueued, Language, Mode, NewChunk, NewDocument, NewRevision, Principal, SearchRequest, SetId, Store, StoreError,
     StoreOptions,
 };
 
-use crate::bench::{LEASE, open_patiently};
+use crate::bench::{LEASE, first_set, open_patiently};
 use crate::qdrant;
 
 async fn open(folder: &Path) -> Store {
@@ -19,7 +19,7 @@ async fn open_with(folder: &Path, qdrant: Option<&qdrant::Server>) -> Store {
     let options = StoreOptions {
         qdrant_url: qdrant.map(|server| server.url.clone()),
         qdrant_api_key: qdrant.and_then(|server| server.api_key.clone()),
-        ..StoreOptions::embedded(folder, 2, &"m".repeat(64))
+        ..StoreOptions::embedded(folder, first_set(2))
     };
     open_patiently(options).await
 }
@@ -50,6 +50,7 @@ fn revision(texts: &[(&str, Language)], embedding: &[f32]) -> NewRevision {
         embedding: embedding.to_vec(),
     };
     NewRevision {
+        set: SetId::FIRST,
         text: texts.iter().map(|(text, _)| *text).collect(),
         structure: Vec::new(),
         media_type: "text/plain".into(),
@@ -90,7 +91,7 @@ async fn damaged_and_lost_indexes_are_built_anew_at_the_next_start() {
         store.close().await;
         drop(store);
 
-        let set = folder.path().join("indexes").join("set-0");
+        let set = folder.path().join("indexes").join(SetId::FIRST.to_string()).join("pair-0");
         std::fs::write(set.join("lexical").join("meta.json"), "{").unwrap();
         let store = open_with(folder.path(), qdrant.as_ref()).await;
         assert_eq!(found(&store, "quince").await.len(), 1);

@@ -7,16 +7,14 @@ use std::time::Duration;
 
 use terroir_store::{
     Bibliography, DocumentId, Enqueued, ErrorRecord, Job, Language, NewChunk, NewDocument, NewRevision, Principal,
-    Stage, Status, Store, StoreError, StoreOptions,
+    SetId, Stage, Status, Store, StoreError, StoreOptions,
 };
 
-use crate::bench::{LEASE, databases};
+use crate::bench::{LEASE, databases, first_set};
 
 async fn open(folder: &Path, database: Option<&str>) -> Store {
-    let options = StoreOptions {
-        database_url: database.map(str::to_owned),
-        ..StoreOptions::embedded(folder, 2, &"m".repeat(64))
-    };
+    let options =
+        StoreOptions { database_url: database.map(str::to_owned), ..StoreOptions::embedded(folder, first_set(2)) };
     Store::open(options).await.unwrap()
 }
 
@@ -46,6 +44,7 @@ async fn claim(store: &Store) -> Option<Job> {
 
 fn revision(text: &str) -> NewRevision {
     NewRevision {
+        set: SetId::FIRST,
         text: text.into(),
         structure: Vec::new(),
         media_type: "text/plain".into(),

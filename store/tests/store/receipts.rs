@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use sqlx::{Connection as _, Row as _};
 use terroir_store::{
     Bibliography, Cause, DocumentId, Enqueued, ErrorRecord, Job, Language, NewAnswer, NewChunk, NewDocument,
-    NewRevision, Place, Principal, Reader, Receipt, Store, StoreError, Subject, Until,
+    NewRevision, Place, Principal, Reader, Receipt, SetId, Store, StoreError, Subject, Until,
 };
 
 use crate::bench::{LEASE, Setting, postgres};
@@ -118,7 +118,7 @@ impl Bench {
 
     /// Terms of the lexical index that hold the word: its dictionary is an automaton, in which no word stands as bytes.
     fn terms_with(&self, word: &str) -> u64 {
-        let root = self.folder.path().join("indexes");
+        let root = self.folder.path().join("indexes").join(SetId::FIRST.to_string());
         let name = std::fs::read_to_string(root.join("current")).unwrap();
         let index = tantivy::Index::open_in_dir(root.join(name).join("lexical")).unwrap();
         let body = index.schema().get_field("body").unwrap();
@@ -136,6 +136,7 @@ impl Bench {
 
 fn revision(text: &str, embedding: [f32; 2]) -> NewRevision {
     NewRevision {
+        set: SetId::FIRST,
         text: text.into(),
         structure: text.as_bytes().to_vec(),
         media_type: "text/plain".into(),

@@ -9,9 +9,11 @@ use std::time::{Duration, Instant};
 
 use terroir_store::evaluation::{CorpusDocument, Measures, TestCollection};
 use terroir_store::{
-    DocumentId, Language, Mode, NewChunk, NewDocument, NewRevision, Principal, SearchRequest, Store, StoreOptions,
-    detect,
+    DocumentId, Language, Mode, NewChunk, NewDocument, NewRevision, Principal, SearchRequest, SetId, Store,
+    StoreOptions, detect,
 };
+
+use crate::bench::first_set;
 
 const LEASE: Duration = Duration::from_mins(10);
 const WORKERS: usize = 16;
@@ -66,11 +68,12 @@ fn chunks(text: &str) -> Vec<NewChunk> {
 }
 
 async fn open(folder: &Path) -> Store {
-    Store::open(StoreOptions::embedded(folder, 2, &"m".repeat(64))).await.unwrap()
+    Store::open(StoreOptions::embedded(folder, first_set(2))).await.unwrap()
 }
 
 fn revision(document: &CorpusDocument) -> NewRevision {
     NewRevision {
+        set: SetId::FIRST,
         text: document.text.clone(),
         structure: Vec::new(),
         media_type: "text/plain".into(),

@@ -10,13 +10,11 @@ use terroir_store::{
     SyncState,
 };
 
-use crate::bench::{LEASE, databases};
+use crate::bench::{LEASE, databases, first_set};
 
 async fn open(folder: &Path, database: Option<&str>) -> Store {
-    let options = StoreOptions {
-        database_url: database.map(str::to_owned),
-        ..StoreOptions::embedded(folder, 2, &"m".repeat(64))
-    };
+    let options =
+        StoreOptions { database_url: database.map(str::to_owned), ..StoreOptions::embedded(folder, first_set(2)) };
     Store::open(options).await.unwrap()
 }
 

@@ -5,7 +5,7 @@ use actix_web::{HttpResponse, get, post, web};
 use base64::Engine as _;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use terroir_embed::{Input as Role, Passport, Reranker};
+use terroir_embed::{Input as Role, Passport, Priority, Reranker};
 use utoipa::ToSchema;
 
 use crate::app::Service;
@@ -65,13 +65,14 @@ async fn known(service: &Service) -> Vec<ModelObject> {
         created: 0,
         owned_by: passport.source.clone(),
     };
-    let (encoder, reranker) = (service.encoder.passport(), service.reranker.as_ref().map(Reranker::passport));
+    let encoder = service.encoders.in_use().await.ok().map(|(_, encoder)| encoder.passport().clone());
+    let reranker = service.reranker.as_ref().map(Reranker::passport);
     // While it is being loaded, whoever asks for the models waits for it.
     let generator = service.generator().await.ok().map(|generator| generator.passport().clone());
     let generator = generator.iter().flat_map(|passport| {
         [passport.name.clone(), format!("{}{PLAIN}", passport.name)].map(|id| object(id, passport))
     });
-    let retrieval = [encoder].into_iter().chain(reranker);
+    let retrieval = encoder.iter().chain(reranker);
     retrieval.map(|passport| object(passport.name.clone(), passport)).chain(generator).collect()
 }
 
@@ -81,8 +82,9 @@ async fn known(service: &Service) -> Vec<ModelObject> {
 #[post("/v1/embeddings")]
 pub async fn embeddings(service: web::Data<Service>, request: web::Json<EmbeddingsRequest>) -> ApiResult<HttpResponse> {
     let request = request.into_inner();
-    let name = &service.encoder.passport().name;
-    if let Some(model) = request.model.filter(|model| model != name) {
+    let (_, encoder) = service.encoders.in_use().await?;
+    let name = encoder.passport().name.clone();
+    if let Some(model) = request.model.filter(|model| *model != name) {
         return Err(unknown_model(&model));
     }
     let texts = match request.input {
@@ -110,15 +112,15 @@ pub async fn embeddings(service: web::Data<Service>, request: web::Json<Embeddin
         }
     };
     // Milliseconds for long texts: too long for an async thread.
-    let encoder = service.encoder.clone();
+    let counting = encoder.clone();
     let (texts, tokens) = web::block(move || {
-        let tokens: usize = texts.iter().map(|text| encoder.count_tokens(text, Role::Plain)).sum();
+        let tokens: usize = texts.iter().map(|text| counting.count_tokens(text, Role::Plain)).sum();
         (texts, tokens)
     })
     .await
     .map_err(ApiError::internal)?;
     // The route has no word for queries and passages: a caller who knows the model's prompts sends them.
-    let vectors = service.encode(texts, Role::Plain).await?;
+    let vectors = encoder.encode(texts, Role::Plain, Priority::Interactive).await?;
     let data: Vec<Value> = vectors
         .iter()
         .enumerate()

@@ -62,6 +62,8 @@ pub struct Models {
 #[utoipa::path(tag = "health", responses((status = 200, body = StatusView)))]
 #[get("/api/v1/status")]
 pub async fn status(service: web::Data<Service>, caller: Caller) -> ApiResult<web::Json<StatusView>> {
+    let (_, encoder) = service.encoders.in_use().await?;
+    let embed = encoder.passport().clone();
     let counts = service.store.counts(&caller.principal).await?;
     Ok(web::Json(StatusView {
         version: env!("CARGO_PKG_VERSION"),
@@ -75,7 +77,7 @@ pub async fn status(service: web::Data<Service>, caller: Caller) -> ApiResult<we
             cancelled: counts.cancelled,
         },
         chunks: counts.chunks,
-        models: Models { embed: service.encoder.passport().clone(), generate: service.generator_passport() },
+        models: Models { embed, generate: service.generator_passport() },
         uptime_s: service.started.elapsed().as_secs(),
     }))
 }

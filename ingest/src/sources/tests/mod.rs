@@ -16,8 +16,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tempfile::{NamedTempFile, TempDir};
 use terroir_store::{
-    DocumentFilter, Ended, Language, NewChunk, NewRevision, NewSource, Principal, Report, Source, Store, StoreOptions,
-    SyncState,
+    DocumentFilter, Ended, Language, NewChunk, NewRevision, NewSet, NewSource, Principal, Report, SetId, Source, Store,
+    StoreOptions, SyncState,
 };
 
 use super::sync::{Outcome, Work, remove_source, sync};
@@ -44,8 +44,7 @@ impl Bench {
             database_url: None,
             qdrant_url: None,
             qdrant_api_key: None,
-            dimensions: 4,
-            model_sha256: "m".repeat(64),
+            first_set: NewSet { model: "m".into(), model_sha256: "m".repeat(64), dimensions: 4, chunk_tokens: 256 },
         })
         .await
         .unwrap();
@@ -205,6 +204,7 @@ async fn index(store: Store) {
             bibliography: terroir_store::Bibliography::default(),
             page_count: None,
             warnings: "[]".into(),
+            set: SetId::FIRST,
             chunks: vec![chunk],
         };
         // Lost jobs are part of life.

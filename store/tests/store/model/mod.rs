@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use terroir_store::{
     DocumentId, Enqueued, ErrorRecord, Job, Language, Mode, NewChunk, NewDocument, NewRevision, Principal,
-    SearchRequest, Status, Store, StoreError, StoreOptions,
+    SearchRequest, SetId, Status, Store, StoreError,
 };
 
 use crate::bench::{DIMENSIONS, LEASE, Random, Setting, postgres};
@@ -60,6 +60,7 @@ fn revision(word: &str, chunks: u32) -> NewRevision {
         chunk
     });
     NewRevision {
+        set: SetId::FIRST,
         chunks: made.collect(),
         text: texts.join("\n\n"),
         structure: vec![1, 2, 3],
@@ -311,12 +312,15 @@ async fn search_within_scopes(setting: &Setting) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn another_model_is_refused() {
+async fn the_database_says_which_model_is_in_use() {
     let folder = tempfile::tempdir().unwrap();
     let setting = Setting { database_url: None, qdrant: None };
     open(folder.path(), &setting).await.close().await;
     tokio::time::sleep(Duration::from_millis(50)).await;
-    let other =
-        Store::open(StoreOptions { model_sha256: "o".repeat(64), ..setting.options(folder.path(), DIMENSIONS) }).await;
-    assert!(matches!(other, Err(StoreError::OtherModel { .. })), "{other:?}");
+    let mut other = setting.options(folder.path(), DIMENSIONS + 1);
+    other.first_set.model_sha256 = "o".repeat(64);
+    let known = terroir_store::known_set_in_use(folder.path(), None).await.unwrap().unwrap();
+    let store = Store::open(other).await.unwrap();
+    assert_eq!(store.set_in_use(), known);
+    assert_eq!((known.model_sha256, known.dimensions), ("m".repeat(64), DIMENSIONS));
 }

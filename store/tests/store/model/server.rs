@@ -176,7 +176,8 @@ async fn models_and_databases_never_share_points() {
     let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
     let first = open(folders[0].path(), &setting).await;
     let second = open(folders[1].path(), &setting).await;
-    let other_model = StoreOptions { model_sha256: "n".repeat(64), ..setting.options(folders[2].path(), DIMENSIONS) };
+    let mut other_model = setting.options(folders[2].path(), DIMENSIONS);
+    other_model.first_set.model_sha256 = "n".repeat(64);
     let third = Store::open(other_model).await.unwrap();
     for (store, word, chunks) in [(&first, "quince", 3), (&second, "medlar", 2), (&third, "sorb", 4)] {
         add(store, "a", word, chunks).await;

@@ -11,8 +11,8 @@ use futures::StreamExt as _;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 use terroir_store::{
-    Bibliography, Job, Language, NewChunk, NewDocument, NewRevision, Principal, Scope, SearchRequest, Store,
-    StoreError, StoreOptions,
+    Bibliography, Job, Language, NewChunk, NewDocument, NewRevision, NewSet, Principal, Scope, SearchRequest, SetId,
+    Store, StoreError, StoreOptions,
 };
 
 use super::passages::{DIMENSIONS, question, text, vector};
@@ -87,8 +87,18 @@ pub fn search(arguments: &SearchBench, json: bool) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// No model: the vectors are made up.
+fn first_set() -> NewSet {
+    NewSet {
+        model: "none".into(),
+        model_sha256: "made by bench search".into(),
+        dimensions: DIMENSIONS,
+        chunk_tokens: 256,
+    }
+}
+
 async fn measure(data: &Path, arguments: &SearchBench) -> anyhow::Result<Measured> {
-    let store = Store::open(StoreOptions::embedded(data, DIMENSIONS, "made by bench search")).await?;
+    let store = Store::open(StoreOptions::embedded(data, first_set())).await?;
     match store.create_collection(NARROW).await {
         Ok(()) | Err(StoreError::Exists(_)) => {}
         Err(error) => return Err(error.into()),
@@ -216,6 +226,7 @@ fn revision(job: &Job) -> anyhow::Result<NewRevision> {
         bibliography: Bibliography::default(),
         page_count: None,
         warnings: "[]".into(),
+        set: SetId::FIRST,
         chunks,
     })
 }

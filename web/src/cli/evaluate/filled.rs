@@ -8,19 +8,29 @@ use anyhow::Context as _;
 use futures::StreamExt as _;
 use indicatif::{ProgressBar, ProgressStyle};
 use terroir_embed::{Encoder, Input, Priority};
-use terroir_ingest::chunk::{MAX_CHUNK_TOKENS, chunk};
+use terroir_ingest::chunk::chunk;
 use terroir_ingest::document::ParsedDocument;
 use terroir_ingest::text;
 use terroir_ingest::worker::{embedding_text, new_revision};
 use terroir_store::evaluation::{CorpusDocument, TestCollection};
-use terroir_store::{NewDocument, Principal, Store, StoreOptions};
+use terroir_store::{NewDocument, NewSet, Principal, Store, StoreOptions};
 
 /// Documents stored at the same time: they share the indexes' commits.
 const CONCURRENCY: usize = 64;
 const LEASE: Duration = Duration::from_hours(1);
 
-pub async fn open(data: &Path, encoder: &Encoder) -> anyhow::Result<Store> {
-    Ok(Store::open(StoreOptions::embedded(data, encoder.dimensions(), &encoder.passport().sha256)).await?)
+/// A store whose set in use is as given. One that was kept may be of another model.
+pub async fn open(data: &Path, first_set: NewSet) -> anyhow::Result<Store> {
+    let store = Store::open(StoreOptions::embedded(data, first_set.clone())).await?;
+    let set = store.set_in_use();
+    anyhow::ensure!(
+        (&set.model_sha256, set.chunk_tokens) == (&first_set.model_sha256, first_set.chunk_tokens),
+        "{} was made with the model {} and chunks of {} tokens; keep another folder for other settings",
+        data.display(),
+        set.model,
+        set.chunk_tokens
+    );
+    Ok(store)
 }
 
 /// Adds what is missing; gives the test collection's name of each document.
@@ -62,6 +72,7 @@ async fn add(store: &Store, encoder: &Encoder, document: &CorpusDocument) -> any
         priority: 0,
     };
     store.enqueue(&new).await?;
+    let set = store.set_in_use();
     // Whichever document is next: all of them are added by the same hands.
     while let Some(job) = store.claim_job("eval", LEASE, None).await? {
         let original = fs_err::read_to_string(store.blobs().path(&job.sha256))?;
@@ -69,7 +80,7 @@ async fn add(store: &Store, encoder: &Encoder, document: &CorpusDocument) -> any
         let title = head.split_once('\n').map(|(_, title)| title).unwrap_or_default();
         let mut parsed: ParsedDocument = text::parse(body.as_bytes());
         parsed.title = (!title.is_empty()).then(|| title.to_owned());
-        let chunks = chunk(&parsed, encoder.max_tokens().min(MAX_CHUNK_TOKENS), encoder);
+        let chunks = chunk(&parsed, set.chunk_tokens, encoder);
         let texts: Vec<String> = chunks.iter().map(|chunk| embedding_text(parsed.title.as_deref(), chunk)).collect();
         let vectors = loop {
             match encoder.encode(texts.clone(), Input::Passage, Priority::Bulk).await {
@@ -77,7 +88,7 @@ async fn add(store: &Store, encoder: &Encoder, document: &CorpusDocument) -> any
                 encoded => break encoded?,
             }
         };
-        store.write_revision(&job, &new_revision(&parsed, chunks, vectors)).await?;
+        store.write_revision(&job, &new_revision(&parsed, set.id, chunks, vectors)).await?;
     }
     let stored = store.document_by_source(&Principal::Operator, "default", &document.id).await?;
     Ok((stored.id.to_string(), document.id.clone()))

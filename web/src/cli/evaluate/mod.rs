@@ -17,6 +17,7 @@ use terroir_store::{Language, Principal, SearchRequest, Store};
 
 use super::latency::p50_and_p95;
 use super::{Mode, print_json};
+use crate::app::first_set;
 use crate::config::Settings;
 
 #[derive(Debug, Subcommand)]
@@ -72,7 +73,7 @@ pub fn evaluate(settings: &Settings, command: &EvalCommand, json: bool) -> anyho
     let data = over.keep.as_deref().unwrap_or(temporary.path());
 
     actix_web::rt::System::new().block_on(async {
-        let store = filled::open(data, &encoder).await?;
+        let store = filled::open(data, first_set(settings, &encoder)).await?;
         let names = filled::fill(&store, &encoder, &collection).await?;
         let bench = Bench { store, encoder, collection, names };
         let evaluated = match command {

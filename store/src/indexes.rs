@@ -1,22 +1,21 @@
-//! Both indexes, following the sequence of changes; and how they are built anew beside themselves.
+//! Both indexes of an index set, following the sequence of changes; and how they are built anew beside themselves.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use serde::Serialize;
-use tokio::sync::{Mutex, Notify, RwLock};
-use tokio::task::JoinHandle;
+use tokio::sync::{Mutex, RwLock};
 
 use crate::Result;
 use crate::access::revision_of;
 use crate::dense::DenseIndex;
 use crate::error::StoreError;
-use crate::ids::RevisionId;
+use crate::ids::{RevisionId, SetId};
 use crate::lexical::LexicalIndex;
 use crate::lexical::index::Batch;
-use crate::lock::FolderLock;
+use crate::sets::IndexSet;
 use crate::sql::Database;
 use crate::sql::changes::{Change, ChangeKind};
 use crate::sql::chunks::{IndexedRevision, StoredRevision};
@@ -25,8 +24,6 @@ use crate::store::StoreOptions;
 /// Changes read at once, and chunks after which a batch is written.
 const CHANGES_PER_READ: u32 = 256;
 const CHUNKS_PER_BATCH: usize = 2_000;
-/// How often a process looks for changes that others made.
-const FOLLOW_INTERVAL: Duration = Duration::from_millis(500);
 
 /// The two indexes in use.
 #[derive(Debug)]
@@ -45,15 +42,12 @@ struct Position {
 
 #[derive(Debug)]
 pub struct Indexes {
+    pub set: IndexSet,
     database: Database,
     options: StoreOptions,
     database_id: String,
     pair: RwLock<Arc<IndexPair>>,
     position: Mutex<Position>,
-    wake: Arc<Notify>,
-    follower: std::sync::Mutex<Option<JoinHandle<()>>>,
-    /// Last, so that the folder is free only when the indexes are closed.
-    _lock: FolderLock,
 }
 
 /// What a rebuild did.
@@ -67,37 +61,44 @@ pub struct Reindexed {
 impl Indexes {
     /// Opens the indexes in use. Damaged ones, and ones that have followed another database further than
     /// this one goes, are left aside: new ones follow the changes from the first.
-    pub async fn open(options: &StoreOptions, database: Database, lock: FolderLock) -> Result<Self> {
-        let root = options.data_dir.join("indexes");
+    pub async fn open(options: &StoreOptions, database: Database, set: IndexSet) -> Result<Self> {
+        let root = folder_of(options, set.id);
         fs_err::create_dir_all(&root)?;
         let folder = root.join(current_name(&root)?);
         remove_others(&root, &folder)?;
         let database_id = database.id().await?;
         let last = database.last_change().await?;
-        let pair = match open_pair(options, folder, &database_id).await {
+        let pair = match open_pair(options, &set, folder, &database_id).await {
             Ok(pair) if pair.lexical.opened_at.max(pair.dense.opened_at()) <= last => pair,
             Ok(ahead) => {
                 tracing::warn!("the indexes belong to another database; they are built anew");
                 drop(ahead);
-                open_new(options, &root, &database_id).await?
+                open_new(options, &set, &root, &database_id).await?
             }
             Err(error @ StoreError::Unreachable { .. }) => return Err(error),
             Err(error) => {
                 tracing::warn!(%error, "the indexes cannot be opened; they are built anew");
-                open_new(options, &root, &database_id).await?
+                open_new(options, &set, &root, &database_id).await?
             }
         };
         let position = Position { lexical: pair.lexical.opened_at, dense: pair.dense.opened_at() };
         Ok(Self {
+            set,
             database,
             options: options.clone(),
             database_id,
             pair: RwLock::new(Arc::new(pair)),
             position: Mutex::new(position),
-            wake: Arc::new(Notify::new()),
-            follower: std::sync::Mutex::new(None),
-            _lock: lock,
         })
+    }
+
+    /// A vector of another length or with a number that is none would stop the index that follows.
+    pub fn check_vector(&self, vector: &[f32]) -> Result<()> {
+        let expected = self.set.dimensions;
+        if vector.len() == expected && vector.iter().all(|value| value.is_finite()) {
+            return Ok(());
+        }
+        Err(StoreError::Vector { expected })
     }
 
     pub async fn pair(&self) -> Arc<IndexPair> {
@@ -114,8 +115,10 @@ impl Indexes {
         }
         while position.lexical.min(position.dense) < sequence {
             let from = position.lexical.min(position.dense);
-            let changes = self.database.changes_after(from, CHANGES_PER_READ).await?;
+            let changes = self.database.changes_after(self.set.id, from, CHANGES_PER_READ).await?;
             if changes.is_empty() {
+                // What else there is concerns other sets.
+                *position = Position { lexical: sequence, dense: sequence };
                 break;
             }
             self.follow_changes(&pair, &changes, &mut position).await?;
@@ -133,7 +136,7 @@ impl Indexes {
                 // Taken out before it is put in: what a crash left half done is done again.
                 batch.removed.push(change.revision);
                 if change.kind == ChangeKind::Add {
-                    batch.add(self.database.indexed_revision(change.revision).await?);
+                    batch.add(self.database.indexed_revision(self.set.id, change.revision).await?);
                 }
             }
             batch.sequence = change.sequence;
@@ -144,43 +147,16 @@ impl Indexes {
         batch.write(pair, position).await
     }
 
-    /// Follows soon, without anybody waiting for it.
-    pub fn catch_up_later(&self) {
-        self.wake.notify_one();
+    /// Closes them for good.
+    pub async fn discard(&self) -> Result<()> {
+        self.close().await?;
+        self.pair().await.dense.discard().await
     }
 
-    /// Starts the task that follows changes nobody waits for, and those that other processes made.
-    pub fn follow(self: &Arc<Self>) {
-        let (indexes, wake) = (Arc::downgrade(self), Arc::clone(&self.wake));
-        let task = tokio::spawn(async move {
-            loop {
-                // Woken, or because it is time to look. Nothing is kept open while waiting.
-                let _ = tokio::time::timeout(FOLLOW_INTERVAL, wake.notified()).await;
-                let Some(indexes) = indexes.upgrade() else {
-                    return;
-                };
-                let followed = match indexes.database.last_change().await {
-                    Ok(last) => indexes.catch_up(last).await,
-                    Err(error) => Err(error),
-                };
-                if let Err(error) = followed {
-                    tracing::warn!(%error, "the indexes could not follow the database; trying again");
-                }
-            }
-        });
-        if let Ok(mut follower) = self.follower.lock() {
-            *follower = Some(task);
-        }
-    }
-
-    /// Ends the following; what is applied is on disk already.
+    /// Writes nothing any more; what is applied is on disk already.
     pub async fn close(&self) -> Result<()> {
-        let follower = self.follower.lock().ok().and_then(|mut follower| follower.take());
         // Never in the middle of a batch.
         let _position = self.position.lock().await;
-        if let Some(task) = follower {
-            task.abort();
-        }
         self.pair().await.dense.close().await
     }
 
@@ -201,7 +177,7 @@ impl Indexes {
         // In this order: what comes in between is in the database already, and followed from here.
         let sequence = self.database.last_change().await?;
         let mut indexed = pair.dense.stamps().await?;
-        let stored = self.database.stored_revisions().await?;
+        let stored = self.database.stored_revisions(self.set.id).await?;
         let mut as_it_should = |stored: &StoredRevision| indexed.remove(&stored.stamp) == Some(stored.chunks);
         let mut differing: Vec<RevisionId> =
             stored.iter().filter(|&stored| !as_it_should(stored)).map(|stored| stored.revision).collect();
@@ -223,7 +199,7 @@ impl Indexes {
         let mut chunks = 0;
         let mut batch = Pending { sequence, ..Pending::default() };
         for revision in revisions {
-            let added = self.database.indexed_revision(*revision).await?;
+            let added = self.database.indexed_revision(self.set.id, *revision).await?;
             chunks += added.chunks.len() as u64;
             batch.removed.push(*revision);
             batch.add(added);
@@ -242,10 +218,10 @@ impl Indexes {
         let started = Instant::now();
         let mut position = self.position.lock().await;
         let sequence = self.database.last_change().await?;
-        let root = self.options.data_dir.join("indexes");
-        let name = format!("set-{}", uuid::Uuid::new_v4().simple());
+        let root = folder_of(&self.options, self.set.id);
+        let name = new_name();
         let folder = root.join(&name);
-        let pair = open_pair(&self.options, folder, &self.database_id).await?;
+        let pair = open_pair(&self.options, &self.set, folder, &self.database_id).await?;
         if pair.dense.is_in_doubt() {
             self.compare_dense(&pair, &mut position).await?;
         }
@@ -310,20 +286,34 @@ impl Pending {
     }
 }
 
-async fn open_pair(options: &StoreOptions, folder: PathBuf, database_id: &str) -> Result<IndexPair> {
+async fn open_pair(options: &StoreOptions, set: &IndexSet, folder: PathBuf, database_id: &str) -> Result<IndexPair> {
     Ok(IndexPair {
         lexical: LexicalIndex::open(&folder.join("lexical"))?,
-        dense: DenseIndex::open(options, &folder.join("dense"), database_id).await?,
+        dense: DenseIndex::open(options, set, &folder.join("dense"), database_id).await?,
         folder,
     })
 }
 
 /// An empty pair in a folder of its own, which is in use from now on. The old one goes at the next start.
-async fn open_new(options: &StoreOptions, root: &Path, database_id: &str) -> Result<IndexPair> {
-    let name = format!("set-{}", uuid::Uuid::new_v4().simple());
-    let pair = open_pair(options, root.join(&name), database_id).await?;
+async fn open_new(options: &StoreOptions, set: &IndexSet, root: &Path, database_id: &str) -> Result<IndexPair> {
+    let name = new_name();
+    let pair = open_pair(options, set, root.join(&name), database_id).await?;
     write_current_name(root, &name)?;
     Ok(pair)
+}
+
+/// Where the indexes of all sets are.
+pub fn root_of_all(data_dir: &Path) -> PathBuf {
+    data_dir.join("indexes")
+}
+
+/// Where those of a set are.
+pub fn folder_of(options: &StoreOptions, set: SetId) -> PathBuf {
+    root_of_all(&options.data_dir).join(set.to_string())
+}
+
+fn new_name() -> String {
+    format!("pair-{}", uuid::Uuid::new_v4().simple())
 }
 
 /// Which folder is in use; the name changes with each rebuild.
@@ -331,8 +321,8 @@ fn current_name(root: &Path) -> Result<String> {
     match fs_err::read_to_string(root.join("current")) {
         Ok(name) => Ok(name),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            write_current_name(root, "set-0")?;
-            Ok("set-0".into())
+            write_current_name(root, "pair-0")?;
+            Ok("pair-0".into())
         }
         Err(error) => Err(error.into()),
     }
