@@ -20,6 +20,7 @@ pub mod local;
 pub mod local_key;
 pub mod metrics;
 pub mod openapi;
+pub mod quality;
 mod questions;
 mod reading;
 pub mod request;

@@ -249,6 +249,14 @@ impl From<StoreError> for ApiError {
             StoreError::NoSuchSet(_) => {
                 Self::new("index_set_not_found", error.to_string(), "list the index sets with GET /api/v1/index-sets")
             }
+            StoreError::NoSuchQuestion(_) => Self::new(
+                "evaluation_question_not_found",
+                error.to_string(),
+                "list them with GET /api/v1/evaluation/questions",
+            ),
+            StoreError::NotQuoted => {
+                Self::new("invalid_request", error.to_string(), "copy the words out of the document").param("quote")
+            }
             StoreError::SetBeside | StoreError::SetInUse | StoreError::SetIncomplete { .. } => {
                 Self::new("conflict", error.to_string(), "look at the index sets with GET /api/v1/index-sets")
             }
@@ -272,6 +280,12 @@ impl From<EmbedError> for ApiError {
     fn from(error: EmbedError) -> Self {
         match error {
             EmbedError::Busy => overloaded(),
+            EmbedError::UnknownModel { .. } | EmbedError::Missing { .. } => Self::new(
+                "model_not_found",
+                error.to_string(),
+                "import it with `terroir models import`; `terroir models list` shows those that are installed",
+            )
+            .param("model"),
             other => Self::internal(other),
         }
     }

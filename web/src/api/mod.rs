@@ -2,6 +2,7 @@
 
 mod answer;
 mod document;
+mod index_set;
 mod passage;
 mod queue;
 mod receipt;
@@ -11,6 +12,10 @@ mod time;
 pub use answer::{Answer, AskRequest, Citation, Delta, QuotePlace, Sources, Style, Timings, Usage};
 pub use document::{
     BlockView, BoxesView, ContentText, DocumentError, DocumentView, PageSizeView, Progress, UploadedItem, WarningView,
+};
+pub use index_set::{
+    ConfirmQuestion, EvaluationQuestionView, IndexSetView, NewEvaluationQuestion, NewIndexSet, ProposeQuestions,
+    Proposed, UseIndexSet,
 };
 pub use passage::{HitView, LocatorView, Passage, SearchMode, SearchRequest, SearchView};
 pub use queue::QueueView;

@@ -65,6 +65,7 @@ pub fn ingest(settings: &Settings, arguments: &IngestArgs, json: bool) -> anyhow
     };
     let started = Instant::now();
     let sources = sources(&arguments.paths)?;
+    make_collection(&client, &arguments.collection)?;
     run.all(&sources)?;
     run.report(started.elapsed())?;
     if arguments.watch {
@@ -72,6 +73,17 @@ pub fn ingest(settings: &Settings, arguments: &IngestArgs, json: bool) -> anyhow
     }
     let failed = run.summary.failed > 0;
     Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// Makes the collection unless it is there, and says so: the name may be a slip of the pen.
+fn make_collection(client: &Client, name: &str) -> anyhow::Result<()> {
+    let known = client.get("/api/v1/collections")?;
+    let is_known = known["items"].as_array().into_iter().flatten().any(|collection| collection["name"] == name);
+    if !is_known {
+        client.post("/api/v1/collections", &json!({"name": name}))?;
+        eprintln!("made the collection {name}; nobody but you may read it until `terroir readers set` says who may");
+    }
+    Ok(())
 }
 
 struct Run<'a> {

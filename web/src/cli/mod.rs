@@ -15,6 +15,7 @@ mod parse;
 mod query;
 mod receipts;
 mod serve;
+mod sets;
 mod sources;
 
 use std::net::SocketAddr;
@@ -110,6 +111,9 @@ enum Command {
     Migrate(backup::MigrateArgs),
     /// Build both indexes anew from the database
     Reindex,
+    /// Change the embedding model or the length of chunks without a pause
+    #[command(subcommand)]
+    Sets(sets::SetsCommand),
     /// Compare database and indexes
     Doctor {
         /// Mend the differences that were found
@@ -209,6 +213,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Restore { file } => return backup::restore(&settings, &file, json),
         Command::Migrate(arguments) => return backup::migrate(&settings, &arguments, json),
         Command::Reindex => maintenance::reindex(&settings, json)?,
+        Command::Sets(command) => sets::sets(&settings, command, json)?,
         Command::Doctor { repair } => return maintenance::doctor(&settings, repair, json),
         Command::Eval(command) => evaluate::evaluate(&settings, &command, json)?,
         Command::Bench(command) => bench::bench(&settings, &command, json)?,

@@ -8,8 +8,10 @@ mod collections;
 mod completions;
 mod content;
 mod documents;
+mod evaluation;
 mod events;
 mod health;
+mod index_sets;
 mod maintenance;
 mod openai;
 mod queue;
@@ -25,9 +27,9 @@ mod users;
 use actix_web::web;
 
 pub(crate) use self::{
-    access::*, ask::*, backup::*, chat::*, collections::*, completions::*, content::*, documents::*, events::*,
-    health::*, maintenance::*, openai::*, queue::*, receipts::*, rerank::*, search::*, sources::*, status::*,
-    upload::*, users::*,
+    access::*, ask::*, backup::*, chat::*, collections::*, completions::*, content::*, documents::*, evaluation::*,
+    events::*, health::*, index_sets::*, maintenance::*, openai::*, queue::*, receipts::*, rerank::*, search::*,
+    sources::*, status::*, upload::*, users::*,
 };
 use crate::openapi;
 
@@ -82,6 +84,18 @@ pub fn all(config: &mut web::ServiceConfig) {
         .service(ask)
         .service(back_up)
         .service(reindex)
+        .service(list_index_sets)
+        .service(create_index_set)
+        .service(show_index_set)
+        .service(drop_index_set)
+        .service(resume_index_set)
+        .service(compare_index_set)
+        .service(use_index_set)
+        .service(list_evaluation_questions)
+        .service(create_evaluation_question)
+        .service(confirm_evaluation_question)
+        .service(drop_evaluation_question)
+        .service(propose_evaluation_questions)
         .service(doctor)
         .service(models)
         .service(show_model)

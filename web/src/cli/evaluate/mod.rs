@@ -3,6 +3,7 @@
 //! leg.
 
 mod filled;
+mod questions;
 mod runs;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -41,6 +42,17 @@ pub enum EvalCommand {
         #[command(flatten)]
         over: Over,
     },
+    /// Let the generating model propose questions about your documents, and confirm those that are good: index sets
+    /// are compared by them
+    Make(questions::MakeArgs),
+    /// List the questions that were confirmed, and those that are proposed
+    Questions,
+    /// Add a question of your own, with the words of a document that answer it
+    Add(questions::AddArgs),
+    /// Confirm a question that is proposed, in better words if given
+    Confirm { id: String, question: Option<String> },
+    /// Drop a question
+    Drop { id: String },
 }
 
 #[derive(Debug, Args)]
@@ -65,7 +77,14 @@ struct Bench {
 }
 
 pub fn evaluate(settings: &Settings, command: &EvalCommand, json: bool) -> anyhow::Result<()> {
-    let (EvalCommand::Retrieval { over, .. } | EvalCommand::Weights { over }) = command;
+    let over = match command {
+        EvalCommand::Retrieval { over, .. } | EvalCommand::Weights { over } => over,
+        EvalCommand::Make(arguments) => return questions::make(settings, arguments, json),
+        EvalCommand::Questions => return questions::questions(settings, json),
+        EvalCommand::Add(arguments) => return questions::add(settings, arguments, json),
+        EvalCommand::Confirm { id, question } => return questions::decide(settings, id, true, question.as_deref()),
+        EvalCommand::Drop { id } => return questions::decide(settings, id, false, None),
+    };
     let collection = TestCollection::read(&over.folder)?;
     let models = ModelStore::open(&settings.models_dir())?;
     let encoder = Encoder::open(&models.files(&settings.models.embed)?, settings.encoder_options())?;
@@ -77,10 +96,10 @@ pub fn evaluate(settings: &Settings, command: &EvalCommand, json: bool) -> anyho
         let names = filled::fill(&store, &encoder, &collection).await?;
         let bench = Bench { store, encoder, collection, names };
         let evaluated = match command {
-            EvalCommand::Retrieval { over, mode, runs, against } => {
+            EvalCommand::Retrieval { mode, runs, against, .. } => {
                 bench.retrieval(&over.folder, *mode, runs.as_deref(), against.as_deref(), json).await
             }
-            EvalCommand::Weights { over } => bench.weights(&over.folder, json).await,
+            _ => bench.weights(&over.folder, json).await,
         };
         bench.store.close().await;
         evaluated
