@@ -29,6 +29,7 @@ pub struct Service {
     pub settings: Settings,
     pub store: Store,
     pub encoders: Encoders,
+    pub models: ModelStore,
     pub reranker: Option<Reranker>,
     pub metrics: Metrics,
     pub started: Instant,
@@ -98,11 +99,12 @@ impl Service {
             };
             Scheduler::start(store.clone(), options)
         });
-        let generator = load_generator(&settings, models);
+        let generator = load_generator(&settings, models.clone());
         Ok(Arc::new(Self {
             settings,
             store,
             encoders,
+            models,
             reranker,
             metrics: Metrics::new()?,
             started: Instant::now(),

@@ -79,7 +79,7 @@ type Ranks = Vec<Option<usize>>;
 impl Quality {
     fn of(ranks: &[Option<usize>]) -> Self {
         let count = ranks.len().max(1) as f64;
-        let mean = |of: fn(usize) -> f64| ranks.iter().flatten().map(|rank| of(*rank)).sum::<f64>() / count;
+        let mean = |of: fn(usize) -> f64| ranks.iter().flatten().fold(0.0, |sum, rank| sum + of(*rank)) / count;
         Self {
             questions: ranks.len(),
             ndcg_at_10: mean(gain),

@@ -26,7 +26,7 @@ pub struct Difference {
 pub fn paired_difference(pairs: &[(f64, f64)]) -> Difference {
     let differences: Vec<f64> =
         pairs.iter().map(|(first, second)| second - first).filter(|difference| *difference != 0.0).collect();
-    let sum: f64 = differences.iter().sum();
+    let sum = differences.iter().fold(0.0, |sum, difference| sum + difference);
     let mut random = SplitMix(0);
     let mut as_large = 0_u32;
     for _ in 0..REASSIGNMENTS {

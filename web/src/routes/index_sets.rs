@@ -1,6 +1,7 @@
 //! Index sets: what there is, another one beside the one in use, and which is in use.
 
 use actix_web::{HttpResponse, delete, get, post, web};
+use terroir_embed::{ModelEntry, ModelState};
 use terroir_store::{NewSet, SetId};
 
 use crate::api::{IndexSetView, NewIndexSet, UseIndexSet};
@@ -15,13 +16,23 @@ const MIN_CHUNK_TOKENS: usize = 32;
 pub struct IndexSets {
     /// Newest first.
     pub items: Vec<IndexSetView>,
+    /// Embedding models that are installed, by name.
+    pub models: Vec<String>,
 }
 
 #[utoipa::path(tag = "index sets", responses((status = 200, body = IndexSets)))]
 #[get("/api/v1/index-sets")]
 pub async fn list_index_sets(service: web::Data<Service>) -> ApiResult<web::Json<IndexSets>> {
     let items = service.store.sets().await?.into_iter().map(IndexSetView::from).collect();
-    Ok(web::Json(IndexSets { items }))
+    let models = service.models.clone();
+    // Hashes files that changed since they were looked at last.
+    let models = web::block(move || {
+        let usable = |entry: &ModelEntry| entry.role == "embed" && entry.state == ModelState::Present;
+        models.list().into_iter().filter(usable).map(|entry| entry.name).collect()
+    })
+    .await
+    .map_err(ApiError::internal)?;
+    Ok(web::Json(IndexSets { items, models }))
 }
 
 #[utoipa::path(tag = "index sets", params(("id" = String, Path, description = "Index set")),

@@ -37,6 +37,8 @@ const fr: Record<string, Reason> = {
   bad_answer: { message: "La source a répondu par une erreur.", hint: "Vérifiez l'adresse ; l'état connu est gardé jusqu'à ce qu'elle réponde de nouveau." },
   unauthorized: { message: "Ce service demande une clé.", hint: "Donnez-la comme mot de passe quand le navigateur le demande." },
   model_missing: { message: "Le modèle qui répond n'est pas installé.", hint: "Lancez `make models`, ou `terroir models import`, puis redémarrez." },
+  worse: { message: "Ce jeu d'index trouve moins que celui qui est utilisé.", hint: "Gardez celui-ci, ou forcez le changement." },
+  not_measured: { message: "Il y a trop peu de questions confirmées pour comparer.", hint: "Confirmez des questions sur vos documents, ou forcez le changement." },
   question_too_long: { message: "La question est trop longue.", hint: "Posez-la en moins de mots ; ajoutez les longs textes comme documents." },
 };
 
