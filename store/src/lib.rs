@@ -17,6 +17,7 @@ mod blobs;
 mod dense;
 mod doctor;
 mod document;
+mod document_type;
 mod erasure;
 mod error;
 pub mod evaluation;
@@ -26,6 +27,7 @@ mod job;
 mod language;
 mod lexical;
 mod lock;
+mod properties;
 mod queue;
 mod receipt;
 mod redaction;
@@ -44,14 +46,16 @@ pub use backup::{Contents, Manifest, Restore, inspect, migrate, restore};
 pub use blobs::{Blob, Blobs};
 pub use doctor::{Difference, DoctorReport};
 pub use document::{Bibliography, Counts, Document, DocumentFilter, Enqueued, NewDocument, Page, Stage, Status};
+pub use document_type::{document_type, document_types};
 pub use error::StoreError;
 pub use ids::{ChunkId, CollectionId, DocumentId, RevisionId, SourceId};
 pub use index_set::Reindexed;
 pub use job::{ErrorRecord, Job, JobState, Queue};
 pub use language::{Language, detect, likelihoods};
+pub use properties::UPLOAD;
 pub use receipt::{Cause, Finding, Place, Receipt, ReceiptBody, Removed, Subject, Until};
 pub use revise::{NewChunk, NewRevision, Revision};
-pub use search::{Copy, Hit, Mode, Scope, SearchRequest, SearchResponse};
+pub use search::{Copy, FacetValue, Facets, Filter, Hit, Mode, Scope, SearchRequest, SearchResponse};
 pub use source::{
     Claim, Ended, Extent, Failure, KnownItem, LetGo, NewItem, NewSource, Report, Source, SourceChange, SourceState,
     Sources, Sync, SyncState, due_after, due_in,

@@ -74,18 +74,26 @@ impl Service {
         Ok(self.encoder.encode(texts, input, Priority::Interactive).await?)
     }
 
-    pub async fn search(&self, query: String, scope: Scope, mode: Mode, top_k: usize) -> ApiResult<SearchResponse> {
+    pub async fn search(
+        &self,
+        query: String,
+        scope: Scope,
+        mode: Mode,
+        top_k: usize,
+        facets: bool,
+    ) -> ApiResult<SearchResponse> {
         let query_embedding = match mode {
             Mode::Lexical => None,
             Mode::Hybrid | Mode::Dense => self.encode(vec![query.clone()], Input::Query).await?.into_iter().next(),
         };
         let Some(reranker) = self.reranker.as_ref().filter(|_| mode == Mode::Hybrid) else {
-            return Ok(self.store.search(&SearchRequest { query, query_embedding, scope, mode, top_k }).await?);
+            let request = SearchRequest { query, query_embedding, scope, mode, top_k };
+            return Ok(self.look_for(&request, facets).await?);
         };
         let started = Instant::now();
         let wider = top_k.max(self.settings.search.rerank_passages);
         let request = SearchRequest { query: query.clone(), query_embedding, scope, mode, top_k: wider };
-        let mut found = self.store.search(&request).await?;
+        let mut found = self.look_for(&request, facets).await?;
         let passages = found.hits.iter().map(|hit| hit.text.clone()).collect();
         let scores = reranker.score(&query, passages, Priority::Interactive).await?;
         for (hit, score) in found.hits.iter_mut().zip(scores) {
@@ -98,9 +106,13 @@ impl Service {
         Ok(found)
     }
 
+    async fn look_for(&self, request: &SearchRequest, facets: bool) -> Result<SearchResponse, StoreError> {
+        if facets { self.store.search_with_facets(request).await } else { self.store.search(request).await }
+    }
+
     /// The passages that an answer may draw on.
     pub async fn search_passages(&self, question: &str, scope: Scope, top_k: usize) -> ApiResult<FoundPassages> {
-        let found = self.search(question.to_owned(), scope, Mode::Hybrid, top_k).await?;
+        let found = self.search(question.to_owned(), scope, Mode::Hybrid, top_k, false).await?;
         let marked = || found.hits.iter().zip(1..);
         Ok(FoundPassages {
             passages: marked().map(|(hit, marker)| Passage::new(marker, hit)).collect(),
@@ -198,6 +210,7 @@ impl From<StoreError> for ApiError {
                     .param("collection")
             }
             StoreError::NoSuchDocument(_) => Self::document_not_found(),
+            StoreError::NoSuchChunk(_) => Self::chunk_not_found(),
             StoreError::Exists(_) => {
                 Self::new("conflict", error.to_string(), "use it, or choose another name").param("name")
             }

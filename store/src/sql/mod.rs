@@ -12,6 +12,7 @@ pub mod documents;
 pub mod jobs;
 pub mod lanes;
 pub mod overview;
+pub mod properties;
 pub mod receipts;
 pub mod revisions;
 pub mod rows;

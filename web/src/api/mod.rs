@@ -2,6 +2,7 @@
 
 mod answer;
 mod document;
+mod filter;
 mod passage;
 mod queue;
 mod receipt;
@@ -12,7 +13,8 @@ pub use answer::{Answer, AskRequest, Citation, Delta, QuotePlace, Sources, Style
 pub use document::{
     BlockView, BoxesView, ContentText, DocumentError, DocumentView, PageSizeView, Progress, UploadedItem, WarningView,
 };
-pub use passage::{HitView, LocatorView, Passage, SearchMode, SearchRequest, SearchView};
+pub use filter::{FacetsView, FilterShape, filter};
+pub use passage::{HitView, LocatorView, Passage, SearchMode, SearchRequest, SearchView, SimilarView};
 pub use queue::QueueView;
 pub use receipt::ReceiptView;
 pub use source::{

@@ -9,6 +9,7 @@ mod completions;
 mod content;
 mod documents;
 mod events;
+mod facets;
 mod health;
 mod maintenance;
 mod openai;
@@ -16,6 +17,7 @@ mod queue;
 mod receipts;
 mod rerank;
 mod search;
+mod similar;
 mod sources;
 mod status;
 mod unmatched;
@@ -26,7 +28,7 @@ use actix_web::web;
 
 pub(crate) use self::{
     access::*, ask::*, backup::*, chat::*, collections::*, completions::*, content::*, documents::*, events::*,
-    health::*, maintenance::*, openai::*, queue::*, receipts::*, rerank::*, search::*, sources::*, status::*,
+    facets::*, health::*, maintenance::*, openai::*, queue::*, receipts::*, rerank::*, search::*, similar::*, sources::*, status::*,
     upload::*, users::*,
 };
 use crate::openapi;
@@ -79,6 +81,8 @@ pub fn all(config: &mut web::ServiceConfig) {
         .service(create_key)
         .service(revoke_key)
         .service(search)
+        .service(facets)
+        .service(similar)
         .service(ask)
         .service(back_up)
         .service(reindex)
