@@ -117,9 +117,10 @@ impl Listing {
     /// `own`: the document's own list, if it is narrowed.
     pub fn of(revision: RevisionId, own: Option<BTreeSet<String>>) -> Self {
         match own {
-            None => {
-                Self { stamp: format!("{revision} {COLLECTION_READERS} {LAYOUT}"), readers: vec![COLLECTION_READERS.into()] }
-            }
+            None => Self {
+                stamp: format!("{revision} {COLLECTION_READERS} {LAYOUT}"),
+                readers: vec![COLLECTION_READERS.into()],
+            },
             Some(readers) => {
                 let mut hash = Sha256::new();
                 for reader in &readers {

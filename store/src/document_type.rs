@@ -32,18 +32,7 @@ const TYPES: [(&str, &[&str]); 13] = [
     ),
     ("web", &["text/html", "application/xhtml+xml"]),
     ("mail", &["message/rfc822", "application/vnd.ms-outlook"]),
-    (
-        "text",
-        &[
-            "text/plain",
-            "text/markdown",
-            "text/x-rst",
-            "text/asciidoc",
-            "text/org",
-            "text/x-tex",
-            "text/vtt",
-        ],
-    ),
+    ("text", &["text/plain", "text/markdown", "text/x-rst", "text/asciidoc", "text/org", "text/x-tex", "text/vtt"]),
     ("book", &["application/epub+zip"]),
     ("article", &["application/jats+xml"]),
     ("data", &["application/json", "application/jsonl", "application/xml"]),
@@ -73,7 +62,8 @@ mod tests {
     #[test]
     fn a_media_type_has_one_type_and_a_type_one_name() {
         let mut names: Vec<&str> = document_types().collect();
-        let mut media_types: Vec<&str> = TYPES.iter().flat_map(|(_, media_types)| media_types.iter().copied()).collect();
+        let mut media_types: Vec<&str> =
+            TYPES.iter().flat_map(|(_, media_types)| media_types.iter().copied()).collect();
         let counts = (names.len(), media_types.len());
         names.sort_unstable();
         names.dedup();

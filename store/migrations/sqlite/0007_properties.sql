@@ -14,6 +14,7 @@ create table properties (
     -- when its document was added
     added_at bigint not null
 );
+create index properties_by_document on properties (document_id);
 -- which sources documents come from, without reading them all
 create index properties_by_source on properties (source_id);
 -- A revision that is not current yet has none of these known: its job is done again and writes them.

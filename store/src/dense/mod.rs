@@ -28,13 +28,12 @@ const STAMP: &str = "stamp";
 const DOCUMENT_TYPE: &str = "document_type";
 const LANGUAGE: &str = "language";
 const SOURCE: &str = "source";
-/// Names as they are compared.
+/// Hashes of names: of words of a document none reaches a dense index, whose log keeps what was deleted.
 const AUTHORS: &str = "authors";
 const YEAR: &str = "year";
 /// In milliseconds.
 const ADDED: &str = "added";
-const KEYS: [&str; 9] =
-    [COLLECTION, DOCUMENT, REVISION, READERS, STAMP, DOCUMENT_TYPE, LANGUAGE, SOURCE, AUTHORS];
+const KEYS: [&str; 9] = [COLLECTION, DOCUMENT, REVISION, READERS, STAMP, DOCUMENT_TYPE, LANGUAGE, SOURCE, AUTHORS];
 const NUMBERS: [&str; 2] = [YEAR, ADDED];
 
 /// Points in one request to the engine.

@@ -1,10 +1,9 @@
 //! What both engines are told in the same shape: a point's payload, and a scope as conditions.
 
 use serde_json::{Map, Value, json};
+use sha2::{Digest as _, Sha256};
 
-use super::{
-    ADDED, AUTHORS, COLLECTION, DOCUMENT, DOCUMENT_TYPE, LANGUAGE, READERS, REVISION, SOURCE, STAMP, YEAR,
-};
+use super::{ADDED, AUTHORS, COLLECTION, DOCUMENT, DOCUMENT_TYPE, LANGUAGE, READERS, REVISION, SOURCE, STAMP, YEAR};
 use crate::access::Listing;
 use crate::properties::Properties;
 use crate::search::Scope;
@@ -22,7 +21,7 @@ pub(super) fn payload(chunk: &IndexedChunk, listing: &Listing, properties: Optio
     if let Some(properties) = properties {
         put(DOCUMENT_TYPE, json!(properties.document_type));
         put(SOURCE, json!(properties.source));
-        put(AUTHORS, json!(properties.authors.iter().map(|author| author.key.as_str()).collect::<Vec<_>>()));
+        put(AUTHORS, json!(hashes(properties.authors.iter().map(|author| &author.key))));
         put(ADDED, json!(properties.added_at_ms));
         if let Some(year) = properties.year {
             put(YEAR, json!(year));
@@ -48,13 +47,10 @@ pub(super) fn conditions(scope: &Scope) -> Vec<Condition> {
         conditions.push(Condition::OneOf(READERS, readers));
     }
     let filter = &scope.filter;
+    let authors = hashes(&filter.authors);
     let languages: Vec<String> = filter.languages.iter().map(|language| language.as_str().to_owned()).collect();
-    let one_of = [
-        (DOCUMENT_TYPE, &filter.types),
-        (LANGUAGE, &languages),
-        (SOURCE, &filter.sources),
-        (AUTHORS, &filter.authors),
-    ];
+    let one_of =
+        [(DOCUMENT_TYPE, &filter.types), (LANGUAGE, &languages), (SOURCE, &filter.sources), (AUTHORS, &authors)];
     for (key, values) in one_of {
         if !values.is_empty() {
             conditions.push(Condition::OneOf(key, values.clone()));
@@ -70,6 +66,16 @@ pub(super) fn conditions(scope: &Scope) -> Vec<Condition> {
         conditions.push(Condition::Not(DOCUMENT, document.to_string()));
     }
     conditions
+}
+
+/// Of two names that have the same one, SQL's last check takes the right one.
+fn hashes<'a>(names: impl IntoIterator<Item = &'a String>) -> Vec<String> {
+    let hash = |name: &String| {
+        let mut first = [0; 8];
+        first.copy_from_slice(&Sha256::digest(name.as_bytes())[..8]);
+        format!("{:016x}", u64::from_be_bytes(first))
+    };
+    names.into_iter().map(hash).collect()
 }
 
 fn texts(ids: &[impl ToString]) -> Vec<String> {

@@ -34,7 +34,10 @@ pub struct Counts {
 pub enum Among<'a> {
     All,
     /// Those that have a word, and these.
-    Found { words: Option<&'a Wanted>, chunks: &'a [ChunkId] },
+    Found {
+        words: Option<&'a Wanted>,
+        chunks: &'a [ChunkId],
+    },
 }
 
 impl LexicalIndex {

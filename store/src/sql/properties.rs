@@ -105,3 +105,40 @@ fn read(row: &AnyRow) -> Result<Properties> {
     let year = year.and_then(|year| i32::try_from(year).ok());
     Ok(Properties::new(&media_type, row.try_get("source_id")?, authors, year, row.try_get("added_at")?))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_was_there_before_the_table_is_taken_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = Database::open_at(folder.path(), None, 6).await.unwrap();
+        let ids: Vec<String> = (1..=4).map(|number| uuid::Uuid::from_u128(number).to_string()).collect();
+        let [collection, document, current, next] = ids.as_slice() else { panic!("four ids") };
+        for statement in [
+            format!("insert into collections (id, name, created_at) values ('{collection}', 'c', 1)"),
+            format!(
+                "insert into documents (id, collection_id, source_uri, source_id, file_name, bytes, sha256, generation, \
+                 status, current_revision, authors, year, created_at, updated_at) values ('{document}', '{collection}', \
+                 'u', 's', 'f', 1, 'h', 2, 'processing', '{current}', '[\"Anaïs Nin\"]', 1931, 77, 78)"
+            ),
+            format!(
+                "insert into revisions (id, document_id, collection_id, sha256, media_type, text, structure, created_at) \
+                 values ('{current}', '{document}', '{collection}', 'h', 'application/pdf', 't', x'', 1), \
+                 ('{next}', '{document}', '{collection}', 'h', 'text/plain', 't', x'', 2)"
+            ),
+        ] {
+            sqlx::query(AssertSqlSafe(statement)).execute(&database.pool).await.unwrap();
+        }
+        database.pool.close().await;
+        let database = Database::open(folder.path(), None).await.unwrap();
+        let revisions: Vec<RevisionId> = [current, next].map(|id| id.parse().unwrap()).to_vec();
+        let found = database.properties(&revisions).await.unwrap();
+        let of =
+            |media_type, authors: Vec<String>, year| Properties::new(media_type, Some("s".into()), authors, year, 77);
+        assert_eq!(found[&revisions[0]], of("application/pdf", vec!["Anaïs Nin".into()], Some(1931)));
+        assert_eq!(found[&revisions[1]], of("text/plain", Vec::new(), None), "what it says of itself is not known yet");
+        assert_eq!(database.revisions_under_way().await.unwrap(), [revisions[1]]);
+    }
+}

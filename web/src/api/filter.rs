@@ -111,7 +111,8 @@ pub fn filter(value: Option<&Value>) -> ApiResult<Filter> {
                 for code in texts("filter.languages", value)? {
                     let language = Language::parse(&code);
                     if language.as_str() != code {
-                        let message = format!("there is no language {code:?}; there are en, fr, de, es, it, nl, pt, und");
+                        let message =
+                            format!("there is no language {code:?}; there are en, fr, de, es, it, nl, pt, und");
                         return Err(wrong("filter.languages", message));
                     }
                     filter.languages.push(language);
@@ -122,7 +123,8 @@ pub fn filter(value: Option<&Value>) -> ApiResult<Filter> {
             "year" => filter.year = years(value)?,
             "added" => filter.added_ms = added(value)?,
             other => {
-                let message = format!("a filter has no key {other:?}; it has types, languages, sources, authors, year, added");
+                let message =
+                    format!("a filter has no key {other:?}; it has types, languages, sources, authors, year, added");
                 return Err(wrong("filter", message));
             }
         }
@@ -171,13 +173,17 @@ fn added(value: &Value) -> ApiResult<(Option<i64>, Option<i64>)> {
     const PARAM: &str = "filter.added";
     let (from, to) = ends(PARAM, value)?;
     let time = |end: Option<&Value>, is_last: bool| -> ApiResult<Option<i64>> {
-        let refused = || wrong(PARAM, "a time must be a day (2024-01-31) or an RFC 3339 time (2024-01-31T12:00:00Z)".into());
+        let refused =
+            || wrong(PARAM, "a time must be a day (2024-01-31) or an RFC 3339 time (2024-01-31T12:00:00Z)".into());
         end.map(|value| value.as_str().and_then(|text| millisecond(text, is_last)).ok_or_else(refused)).transpose()
     };
     in_order(PARAM, (time(from, false)?, time(to, true)?))
 }
 
-fn in_order<T: PartialOrd>(param: &'static str, (from, to): (Option<T>, Option<T>)) -> ApiResult<(Option<T>, Option<T>)> {
+fn in_order<T: PartialOrd>(
+    param: &'static str,
+    (from, to): (Option<T>, Option<T>),
+) -> ApiResult<(Option<T>, Option<T>)> {
     if from.is_some() && to.is_some() && from > to {
         return Err(wrong(param, format!("{param} ends before it begins")));
     }

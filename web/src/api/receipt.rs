@@ -43,7 +43,7 @@ pub struct Removed {
 /// What was found in one place.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct PlaceView {
-    /// `documents`, `revisions`, `chunks`, `jobs`, `checkpoints`, `source_items`, `access_entries`, `answers`, `users`,
+    /// `documents`, `revisions`, `properties`, `chunks`, `jobs`, `checkpoints`, `source_items`, `access_entries`, `answers`, `users`,
     /// `keys`, `memberships`, `database_files`, `lexical_index`, `lexical_segments`, `dense_index`, `dense_files`,
     /// `originals` or `memory`.
     pub place: String,

@@ -74,7 +74,8 @@ pub fn print_facets(facets: &Value) {
         if values.is_empty() {
             continue;
         }
-        let counted = values.iter().map(|value| format!("{} ({})", value["value"].as_str().unwrap_or(""), value["documents"]));
+        let counted =
+            values.iter().map(|value| format!("{} ({})", value["value"].as_str().unwrap_or(""), value["documents"]));
         println!("{property:<9} {}", counted.collect::<Vec<_>>().join(", "));
     }
 }

@@ -91,8 +91,7 @@ pub fn print_hits(hits: &[Value]) {
 pub fn ask(settings: &Settings, arguments: &AskArgs, json: bool) -> anyhow::Result<()> {
     let filter = arguments.filter.json()?;
     let client = Client::connect(settings)?;
-    let mut body =
-        json!({"question": arguments.question, "collection": arguments.collection, "filter": filter});
+    let mut body = json!({"question": arguments.question, "collection": arguments.collection, "filter": filter});
     if let Some(style) = arguments.style {
         body["style"] = json!(match style {
             Style::Quote => "quote",

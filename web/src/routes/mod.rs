@@ -28,8 +28,8 @@ use actix_web::web;
 
 pub(crate) use self::{
     access::*, ask::*, backup::*, chat::*, collections::*, completions::*, content::*, documents::*, events::*,
-    facets::*, health::*, maintenance::*, openai::*, queue::*, receipts::*, rerank::*, search::*, similar::*, sources::*, status::*,
-    upload::*, users::*,
+    facets::*, health::*, maintenance::*, openai::*, queue::*, receipts::*, rerank::*, search::*, similar::*,
+    sources::*, status::*, upload::*, users::*,
 };
 use crate::openapi;
 
