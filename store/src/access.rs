@@ -103,6 +103,9 @@ impl Default for Grant {
 /// In the indexes, the one reader of documents that are not narrowed: whoever may read the collection.
 pub(crate) const COLLECTION_READERS: &str = "*";
 
+/// Of the fields that the indexes have of a revision: where a stamp has another, the entries are written anew.
+const LAYOUT: u32 = 3;
+
 /// How a revision stands in the indexes: whom it is for, and a stamp that differs when that does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Listing {
@@ -114,9 +117,10 @@ impl Listing {
     /// `own`: the document's own list, if it is narrowed.
     pub fn of(revision: RevisionId, own: Option<BTreeSet<String>>) -> Self {
         match own {
-            None => {
-                Self { stamp: format!("{revision} {COLLECTION_READERS}"), readers: vec![COLLECTION_READERS.into()] }
-            }
+            None => Self {
+                stamp: format!("{revision} {COLLECTION_READERS} {LAYOUT}"),
+                readers: vec![COLLECTION_READERS.into()],
+            },
             Some(readers) => {
                 let mut hash = Sha256::new();
                 for reader in &readers {
@@ -125,7 +129,7 @@ impl Listing {
                 }
                 let mut first = [0; 8];
                 first.copy_from_slice(&hash.finalize()[..8]);
-                let stamp = format!("{revision} {:016x}", u64::from_be_bytes(first));
+                let stamp = format!("{revision} {:016x} {LAYOUT}", u64::from_be_bytes(first));
                 Self { stamp, readers: readers.into_iter().collect() }
             }
         }

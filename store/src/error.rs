@@ -41,6 +41,8 @@ pub enum StoreError {
     NoSuchCollection(String),
     #[error("there is no document {0}")]
     NoSuchDocument(String),
+    #[error("the document has no chunk {0}")]
+    NoSuchChunk(String),
     #[error("there is no source {0}")]
     NoSuchSource(String),
     #[error("there is no user {0}")]

@@ -16,6 +16,7 @@ use crate::store::Store;
 pub enum Place {
     Documents,
     Revisions,
+    Properties,
     Chunks,
     Jobs,
     Checkpoints,
@@ -47,6 +48,7 @@ impl Place {
         match self {
             Self::Documents => "documents",
             Self::Revisions => "revisions",
+            Self::Properties => "properties",
             Self::Chunks => "chunks",
             Self::Jobs => "jobs",
             Self::Checkpoints => "checkpoints",

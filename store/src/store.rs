@@ -137,7 +137,7 @@ impl Store {
             }
         }
         let collections = open.into_iter().map(|(id, _)| id).collect();
-        Ok(Scope { collections, documents: None, grant: principal.grant() })
+        Ok(Scope { collections, grant: principal.grant(), ..Scope::default() })
     }
 
     /// A document that the principal may not read is not there.

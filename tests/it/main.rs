@@ -9,6 +9,7 @@ mod bad_input;
 mod commands;
 mod crash;
 mod documents;
+mod filters;
 mod fixtures;
 mod made_models;
 mod openai;

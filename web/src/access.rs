@@ -24,7 +24,7 @@ pub struct Access {
 const OPEN_PATHS: [&str; 3] = ["/healthz", "/livez", "/readyz"];
 
 /// Routes that users are answered on. A route that is not named here is the operator's.
-const READERS_ROUTES: [(&str, &str); 18] = [
+const READERS_ROUTES: [(&str, &str); 20] = [
     ("GET", "/api/v1/status"),
     ("GET", "/api/v1/collections"),
     ("GET", "/api/v1/documents"),
@@ -33,7 +33,9 @@ const READERS_ROUTES: [(&str, &str); 18] = [
     ("GET", "/api/v1/documents/{id}/content"),
     ("GET", "/api/v1/documents/{id}/text"),
     ("GET", "/api/v1/documents/{id}/boxes"),
+    ("GET", "/api/v1/documents/{id}/similar"),
     ("GET", "/api/v1/events"),
+    ("GET", "/api/v1/facets"),
     ("POST", "/api/v1/search"),
     ("POST", "/api/v1/ask"),
     ("GET", "/openapi.json"),

@@ -9,7 +9,7 @@ use terroir_store::Principal;
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
-use crate::api::{Answer, AskRequest, Citation, Delta, Sources, Timings, Usage};
+use crate::api::{self, Answer, AskRequest, Citation, Delta, Sources, Timings, Usage};
 use crate::app::Service;
 use crate::error::{ApiError, ApiResult};
 use crate::request::Caller;
@@ -35,7 +35,9 @@ pub async fn start(
 ) -> ApiResult<mpsc::Receiver<Event>> {
     let asked = Instant::now();
     let question = service.check_question(&request.question)?;
+    let filter = api::filter(request.filter.as_ref())?;
     let scope = service.scope(&caller, request.collection.as_deref()).await?;
+    let scope = service.store.filtered(scope, filter).await?;
     let generator = service.generator().await?;
     let top_k = request.top_k.unwrap_or(service.settings.answer.passages).clamp(1, 32);
     let found = service.search_passages(&question, scope, top_k).await?;

@@ -56,6 +56,7 @@ const TABLE: &[(&str, &str, u16)] = &[
     ("not_found", "not_found", 404),
     ("collection_not_found", "not_found", 404),
     ("document_not_found", "not_found", 404),
+    ("chunk_not_found", "not_found", 404),
     ("source_not_found", "not_found", 404),
     ("user_not_found", "not_found", 404),
     ("key_not_found", "not_found", 404),
@@ -96,6 +97,11 @@ impl ApiError {
 
     pub fn document_not_found() -> Self {
         Self::new("document_not_found", "there is no such document", "list the documents with GET /api/v1/documents")
+    }
+
+    pub fn chunk_not_found() -> Self {
+        Self::new("chunk_not_found", "the document has no such chunk", "take the chunk of a passage that was found")
+            .param("chunk")
     }
 
     fn row(&self) -> (&'static str, StatusCode) {

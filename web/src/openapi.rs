@@ -63,6 +63,8 @@ use crate::routes;
         routes::create_key,
         routes::revoke_key,
         routes::search,
+        routes::facets,
+        routes::similar,
         routes::ask,
         routes::back_up,
         routes::reindex,

@@ -154,7 +154,7 @@ impl Service {
                 mode: Mode::Hybrid,
                 top_k: DEPTH,
             };
-            let found = self.search_in(set, request).await?;
+            let found = self.search_in(set, request, false).await?;
             let place = found.hits.iter().position(|hit| holds(hit, question.document, stand));
             ranks.push(place.map(|place| place + 1));
         }

@@ -88,21 +88,33 @@ impl Service {
     }
 
     /// In the index set in use.
-    pub async fn search(&self, query: String, scope: Scope, mode: Mode, top_k: usize) -> ApiResult<SearchResponse> {
+    pub async fn search(
+        &self,
+        query: String,
+        scope: Scope,
+        mode: Mode,
+        top_k: usize,
+        facets: bool,
+    ) -> ApiResult<SearchResponse> {
         let request = SearchRequest { query, query_embedding: None, scope, mode, top_k };
         let (set, _) = self.encoders.in_use().await?;
-        match self.search_in(&set, request.clone()).await {
+        match self.search_in(&set, request.clone(), facets).await {
             // Another set took its place in between: the query's vector has to be of that one's model.
             Err(SearchError::Store(StoreError::SetChanged)) => {
                 let (set, _) = self.encoders.in_use().await?;
-                Ok(self.search_in(&set, request).await?)
+                Ok(self.search_in(&set, request, facets).await?)
             }
             found => Ok(found?),
         }
     }
 
     /// In an index set that is open, with its own encoder.
-    pub async fn search_in(&self, set: &IndexSet, mut request: SearchRequest) -> Result<SearchResponse, SearchError> {
+    pub async fn search_in(
+        &self,
+        set: &IndexSet,
+        mut request: SearchRequest,
+        facets: bool,
+    ) -> Result<SearchResponse, SearchError> {
         if request.mode != Mode::Lexical {
             let encoder = self.encoders.of(set).await?;
             let texts = vec![request.query.clone()];
@@ -110,12 +122,12 @@ impl Service {
                 encoder.encode(texts, Input::Query, Priority::Interactive).await?.into_iter().next();
         }
         let Some(reranker) = self.reranker.as_ref().filter(|_| request.mode == Mode::Hybrid) else {
-            return Ok(self.store.search_in(set.id, &request).await?);
+            return Ok(self.store.search_in(set.id, &request, facets).await?);
         };
         let started = Instant::now();
         let (query, top_k) = (request.query.clone(), request.top_k);
         request.top_k = top_k.max(self.settings.search.rerank_passages);
-        let mut found = self.store.search_in(set.id, &request).await?;
+        let mut found = self.store.search_in(set.id, &request, facets).await?;
         let passages = found.hits.iter().map(|hit| hit.text.clone()).collect();
         let scores = reranker.score(&query, passages, Priority::Interactive).await?;
         for (hit, score) in found.hits.iter_mut().zip(scores) {
@@ -130,7 +142,7 @@ impl Service {
 
     /// The passages that an answer may draw on.
     pub async fn search_passages(&self, question: &str, scope: Scope, top_k: usize) -> ApiResult<FoundPassages> {
-        let found = self.search(question.to_owned(), scope, Mode::Hybrid, top_k).await?;
+        let found = self.search(question.to_owned(), scope, Mode::Hybrid, top_k, false).await?;
         let marked = || found.hits.iter().zip(1..);
         Ok(FoundPassages {
             passages: marked().map(|(hit, marker)| Passage::new(marker, hit)).collect(),
@@ -228,6 +240,7 @@ impl From<StoreError> for ApiError {
                     .param("collection")
             }
             StoreError::NoSuchDocument(_) => Self::document_not_found(),
+            StoreError::NoSuchChunk(_) => Self::chunk_not_found(),
             StoreError::Exists(_) => {
                 Self::new("conflict", error.to_string(), "use it, or choose another name").param("name")
             }

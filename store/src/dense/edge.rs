@@ -14,16 +14,18 @@ use qdrant_edge::{
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{COLLECTION, DOCUMENT, KEYS, POINTS_PER_REQUEST, READERS, REVISION, STAMP};
+use super::payload::{Condition, conditions, payload};
+use super::{KEYS, NUMBERS, POINTS_PER_REQUEST, REVISION, STAMP};
 use crate::Result;
 use crate::access::Listing;
 use crate::error::StoreError;
 use crate::ids::{ChunkId, RevisionId};
+use crate::properties::Properties;
 use crate::search::Scope;
 use crate::sql::chunks::{IndexedChunk, IndexedRevision};
 
 /// Of the points' fields: another version's points are made anew.
-const LAYOUT_VERSION: u32 = 2;
+const LAYOUT_VERSION: u32 = 3;
 /// After this many new points the engine is asked to build its graph; until then it scans.
 const POINTS_UNTIL_OPTIMIZE: usize = 10_000;
 
@@ -160,8 +162,8 @@ impl Writing {
         }
         let mut points: Vec<_> = added
             .into_iter()
-            .flat_map(|IndexedRevision { listing, chunks }| {
-                chunks.into_iter().map(move |chunk| point(chunk, &listing).into())
+            .flat_map(|IndexedRevision { listing, properties, chunks }| {
+                chunks.into_iter().map(move |chunk| point(chunk, &listing, properties.as_ref()).into())
             })
             .collect();
         let count = points.len();
@@ -193,10 +195,12 @@ fn update(shard: &EdgeShard, operation: PointOperations) -> Result<()> {
 }
 
 fn index_payload(shard: &EdgeShard) -> Result<()> {
-    for key in KEYS {
+    let words = KEYS.map(|key| (key, PayloadSchemaType::Keyword));
+    let numbers = NUMBERS.map(|key| (key, PayloadSchemaType::Integer));
+    for (key, schema) in words.into_iter().chain(numbers) {
         let index = CreateIndex {
             field_name: key.parse().map_err(|()| StoreError::dense(format!("{key} is not a payload key")))?,
-            field_schema: Some(PayloadFieldSchema::FieldType(PayloadSchemaType::Keyword)),
+            field_schema: Some(PayloadFieldSchema::FieldType(schema)),
         };
         let operation = UpdateOperation::FieldIndexOperation(FieldIndexOperations::CreateIndex(index));
         shard.update(operation).map_err(StoreError::dense)?;
@@ -204,14 +208,8 @@ fn index_payload(shard: &EdgeShard) -> Result<()> {
     Ok(())
 }
 
-fn point(chunk: IndexedChunk, listing: &Listing) -> PointStruct {
-    let payload = json!({
-        COLLECTION: chunk.collection.to_string(),
-        DOCUMENT: chunk.document.to_string(),
-        REVISION: chunk.revision.to_string(),
-        READERS: listing.readers,
-        STAMP: listing.stamp,
-    });
+fn point(chunk: IndexedChunk, listing: &Listing, properties: Option<&Properties>) -> PointStruct {
+    let payload = Value::Object(payload(&chunk, listing, properties));
     PointStruct::new(PointId::Uuid(chunk.id.0), Vectors::from(chunk.embedding), payload)
 }
 
@@ -224,16 +222,17 @@ fn chunk_id(id: PointId) -> Option<ChunkId> {
 
 /// The scope as the engine's filter. Every condition must hold.
 fn scope_filter(scope: &Scope) -> Result<Filter> {
-    let texts = |ids: Vec<String>| -> Value { json!({"any": ids}) };
-    let mut must =
-        vec![json!({"key": COLLECTION, "match": texts(scope.collections.iter().map(ToString::to_string).collect())})];
-    if let Some(documents) = &scope.documents {
-        must.push(json!({"key": DOCUMENT, "match": texts(documents.iter().map(ToString::to_string).collect())}));
+    let (mut must, mut must_not) = (Vec::new(), Vec::new());
+    for condition in conditions(scope) {
+        match condition {
+            Condition::OneOf(key, values) => must.push(json!({"key": key, "match": {"any": values}})),
+            Condition::Between(key, first, last) => {
+                must.push(json!({"key": key, "range": {"gte": first, "lte": last}}))
+            }
+            Condition::Not(key, value) => must_not.push(json!({"key": key, "match": {"value": value}})),
+        }
     }
-    if let Some(readers) = scope.readers() {
-        must.push(json!({"key": READERS, "match": texts(readers)}));
-    }
-    filter(json!({"must": must}))
+    filter(json!({"must": must, "must_not": must_not}))
 }
 
 fn any_of(key: &str, values: &[String]) -> Result<Filter> {

@@ -1,6 +1,7 @@
 //! The dense leg: nearest vectors by cosine, in the embedded Qdrant or in a server.
 
 mod edge;
+mod payload;
 mod server;
 mod sweep;
 
@@ -24,7 +25,17 @@ const REVISION: &str = "revision";
 /// Whom a narrowed document is for; see [`crate::access::Listing`].
 const READERS: &str = "readers";
 const STAMP: &str = "stamp";
-const KEYS: [&str; 5] = [COLLECTION, DOCUMENT, REVISION, READERS, STAMP];
+/// What a document is filtered by; see [`crate::properties::Properties`].
+const DOCUMENT_TYPE: &str = "document_type";
+const LANGUAGE: &str = "language";
+const SOURCE: &str = "source";
+/// Hashes of names: of words of a document none reaches a dense index, whose log keeps what was deleted.
+const AUTHORS: &str = "authors";
+const YEAR: &str = "year";
+/// In milliseconds.
+const ADDED: &str = "added";
+const KEYS: [&str; 9] = [COLLECTION, DOCUMENT, REVISION, READERS, STAMP, DOCUMENT_TYPE, LANGUAGE, SOURCE, AUTHORS];
+const NUMBERS: [&str; 2] = [YEAR, ADDED];
 
 /// Points in one request to the engine.
 const POINTS_PER_REQUEST: usize = 256;

@@ -11,15 +11,15 @@ use std::time::Duration;
 use qdrant_client::qdrant::point_id::PointIdOptions;
 use qdrant_client::qdrant::{
     Condition, CountPointsBuilder, CreateCollectionBuilder, CreateFieldIndexCollectionBuilder, DeletePointsBuilder,
-    Distance, FacetCountsBuilder, FieldType, Filter, PointStruct, QueryPointsBuilder, UpsertPointsBuilder,
+    Distance, FacetCountsBuilder, FieldType, Filter, PointStruct, QueryPointsBuilder, Range, UpsertPointsBuilder,
     VectorParamsBuilder, facet_value,
 };
 use qdrant_client::{Qdrant, QdrantError};
 use uuid::Uuid;
 
-use super::{COLLECTION, DOCUMENT, KEYS, POINTS_PER_REQUEST, READERS, REVISION, STAMP};
+use super::payload::{self, conditions};
+use super::{KEYS, NUMBERS, POINTS_PER_REQUEST, REVISION, STAMP};
 use crate::Result;
-use crate::access::Listing;
 use crate::error::StoreError;
 use crate::ids::{ChunkId, RevisionId, SetId};
 use crate::search::Scope;
@@ -103,8 +103,10 @@ impl ServerIndex {
             }
         }
         // In every case: whoever made the collection may have died before this.
-        for key in KEYS {
-            let index = CreateFieldIndexCollectionBuilder::new(&self.collection, key, FieldType::Keyword).wait(true);
+        let words = KEYS.map(|key| (key, FieldType::Keyword));
+        let numbers = NUMBERS.map(|key| (key, FieldType::Integer));
+        for (key, field_type) in words.into_iter().chain(numbers) {
+            let index = CreateFieldIndexCollectionBuilder::new(&self.collection, key, field_type).wait(true);
             self.client.create_field_index(index).await.map_err(|error| self.failed(&error))?;
         }
         Ok(())
@@ -123,10 +125,10 @@ impl ServerIndex {
     }
 
     pub async fn apply(&self, removed: &[RevisionId], added: &[IndexedRevision]) -> Result<()> {
-        let chunks = added.iter().flat_map(|added| added.chunks.iter().map(|chunk| (chunk, &added.listing)));
-        let chunks: Vec<(&IndexedChunk, &Listing)> = chunks.collect();
+        let chunks = added.iter().flat_map(|added| added.chunks.iter().map(move |chunk| (chunk, added)));
+        let chunks: Vec<(&IndexedChunk, &IndexedRevision)> = chunks.collect();
         for part in chunks.chunks(POINTS_PER_REQUEST) {
-            let points: Vec<PointStruct> = part.iter().map(|(chunk, listing)| point(chunk, listing)).collect();
+            let points: Vec<PointStruct> = part.iter().map(|(chunk, revision)| point(chunk, revision)).collect();
             let request = UpsertPointsBuilder::new(&self.collection, points).wait(true);
             self.client.upsert_points(request).await.map_err(|error| self.failed(&error))?;
         }
@@ -195,26 +197,25 @@ fn reason(error: &QdrantError) -> String {
     }
 }
 
-fn point(chunk: &IndexedChunk, listing: &Listing) -> PointStruct {
-    let payload: [(&str, qdrant_client::qdrant::Value); 5] = [
-        (COLLECTION, chunk.collection.to_string().into()),
-        (DOCUMENT, chunk.document.to_string().into()),
-        (REVISION, chunk.revision.to_string().into()),
-        (READERS, listing.readers.clone().into()),
-        (STAMP, listing.stamp.clone().into()),
-    ];
+fn point(chunk: &IndexedChunk, revision: &IndexedRevision) -> PointStruct {
+    let payload = payload::payload(chunk, &revision.listing, revision.properties.as_ref());
     PointStruct::new(chunk.id.to_string(), chunk.embedding.clone(), payload)
 }
 
 fn scope_filter(scope: &Scope) -> Filter {
-    let mut must = vec![Condition::matches(COLLECTION, texts(&scope.collections))];
-    if let Some(documents) = &scope.documents {
-        must.push(Condition::matches(DOCUMENT, texts(documents)));
+    let mut filter = Filter::default();
+    for condition in conditions(scope) {
+        match condition {
+            payload::Condition::OneOf(key, values) => filter.must.push(Condition::matches(key, values)),
+            payload::Condition::Between(key, first, last) => {
+                // A double holds every millisecond of the next quarter of a million years.
+                let (gte, lte) = (first.map(|first| first as f64), last.map(|last| last as f64));
+                filter.must.push(Condition::range(key, Range { gte, lte, ..Range::default() }));
+            }
+            payload::Condition::Not(key, value) => filter.must_not.push(Condition::matches(key, value)),
+        }
     }
-    if let Some(readers) = scope.readers() {
-        must.push(Condition::matches(READERS, readers));
-    }
-    Filter::must(must)
+    filter
 }
 
 fn texts(ids: &[impl ToString]) -> Vec<String> {

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::mpsc;
 use std::thread::JoinHandle;
 
@@ -21,6 +22,7 @@ use crate::Result;
 use crate::access::Listing;
 use crate::error::StoreError;
 use crate::ids::{DocumentId, RevisionId};
+use crate::properties::{Author, Properties};
 use crate::sql::chunks::{IndexedChunk, IndexedRevision};
 
 /// Memory of the writer before it makes a segment.
@@ -47,6 +49,18 @@ pub struct Fields {
     pub stamp: Field,
     /// Which analysis the body had.
     pub language: Field,
+    /// What a document is filtered by; see [`Properties`].
+    pub document_type: Field,
+    pub source: Field,
+    /// Names as they are compared.
+    pub author: Field,
+    pub year: Field,
+    pub added: Field,
+    /// Names as they are compared, a tabulator, and as they are written: to be counted and shown.
+    pub author_name: Field,
+    /// The document's id as numbers, to be counted by.
+    pub document_high: Field,
+    pub document_low: Field,
     /// The chunk's id once more, as numbers that are read without touching the document store.
     pub chunk_high: Field,
     pub chunk_low: Field,
@@ -77,6 +91,8 @@ pub struct LexicalIndex {
     thread: Option<JoinHandle<()>>,
     /// The change that the index on disk was at when it was opened.
     pub opened_at: i64,
+    /// The change that searches see.
+    applied: AtomicI64,
 }
 
 impl std::fmt::Debug for LexicalIndex {
@@ -104,7 +120,15 @@ fn schema() -> (Schema, Fields) {
         collection: schema.add_text_field("collection", STRING),
         readers: schema.add_text_field("readers", STRING),
         stamp: schema.add_text_field("stamp", STRING),
-        language: schema.add_text_field("language", STRING),
+        language: schema.add_text_field("language", STRING | FAST),
+        document_type: schema.add_text_field("document_type", STRING | FAST),
+        source: schema.add_text_field("source", STRING | FAST),
+        author: schema.add_text_field("author", STRING),
+        year: schema.add_i64_field("year", FAST),
+        added: schema.add_i64_field("added", FAST),
+        author_name: schema.add_text_field("author_name", FAST),
+        document_high: schema.add_u64_field("document_high", FAST),
+        document_low: schema.add_u64_field("document_low", FAST),
         chunk_high: schema.add_u64_field("chunk_high", FAST | INDEXED),
         chunk_low: schema.add_u64_field("chunk_low", FAST),
     };
@@ -142,14 +166,23 @@ impl LexicalIndex {
             commands: Some(commands),
             thread: Some(thread),
             opened_at,
+            applied: AtomicI64::new(opened_at),
         })
     }
 
     /// Applies a batch and commits it: when this returns, searches see it and a crash can't undo it.
     pub async fn apply(&self, batch: Batch) -> Result<()> {
         let (reply, done) = oneshot::channel();
+        let sequence = batch.sequence;
         self.command(Command::Write(batch, reply)).await?;
-        done.await.unwrap_or(Err(StoreError::Stopped))
+        done.await.unwrap_or(Err(StoreError::Stopped))?;
+        self.applied.fetch_max(sequence, Ordering::AcqRel);
+        Ok(())
+    }
+
+    /// The change up to which a searcher that is taken now has followed, at least.
+    pub fn applied(&self) -> i64 {
+        self.applied.load(Ordering::Acquire)
     }
 
     /// Waits for a place in the queue.
@@ -266,9 +299,13 @@ fn write_batch(writer: &mut IndexWriter, reader: &IndexReader, fields: Fields, b
     for revision in &batch.removed {
         writer.delete_term(Term::from_field_text(fields.revision, &revision.to_string()));
     }
-    for IndexedRevision { listing, chunks } in &batch.added {
+    for IndexedRevision { listing, properties, chunks } in &batch.added {
         for chunk in chunks {
-            writer.add_document(document(fields, chunk, listing))?;
+            let mut document = document(fields, chunk, listing);
+            if let Some(properties) = properties {
+                add_properties(&mut document, fields, properties);
+            }
+            writer.add_document(document)?;
         }
     }
     let mut commit = writer.prepare_commit()?;
@@ -305,7 +342,23 @@ fn document(fields: Fields, chunk: &IndexedChunk, listing: &Listing) -> TantivyD
     document.add_text(fields.language, chunk.language.as_str());
     document.add_u64(fields.chunk_high, high);
     document.add_u64(fields.chunk_low, low);
+    let (high, low) = chunk.document.0.as_u64_pair();
+    document.add_u64(fields.document_high, high);
+    document.add_u64(fields.document_low, low);
     document
+}
+
+fn add_properties(document: &mut TantivyDocument, fields: Fields, properties: &Properties) {
+    document.add_text(fields.document_type, properties.document_type);
+    document.add_text(fields.source, &properties.source);
+    for Author { key, name } in &properties.authors {
+        document.add_text(fields.author, key);
+        document.add_text(fields.author_name, format!("{key}\t{name}"));
+    }
+    if let Some(year) = properties.year {
+        document.add_i64(fields.year, i64::from(year));
+    }
+    document.add_i64(fields.added, properties.added_at_ms);
 }
 
 /// No field is stored, so the text itself is not needed.

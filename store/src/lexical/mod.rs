@@ -4,6 +4,8 @@ pub mod analysis;
 pub mod asked;
 mod bm25;
 mod compounds;
+pub mod facets;
+mod filter;
 mod in_scope;
 pub mod index;
 mod query;

@@ -94,6 +94,7 @@ impl LexicalIndex {
         if let Some(readers) = scope.readers() {
             filters.push(term_set(self.fields.readers, &readers));
         }
+        filters.extend(self.property_filters(&scope.filter));
         filters
     }
 
@@ -123,7 +124,7 @@ impl LexicalIndex {
         Ok(Found { scored: scored.collect::<Result<_>>()?, unmet: unmet.collect() })
     }
 
-    fn words(&self, wanted: &Wanted) -> Vec<FieldWord> {
+    pub(super) fn words(&self, wanted: &Wanted) -> Vec<FieldWord> {
         let fields = self.fields;
         let mut words = Vec::new();
         for (word, (asked, longer)) in wanted.asked.words.iter().zip(&wanted.longer).enumerate() {
@@ -160,7 +161,7 @@ impl LexicalIndex {
     }
 
     /// Words as written, side by side. It decides, and adds nothing to the score.
-    fn phrase(&self, words: &[String]) -> Box<dyn Query> {
+    pub(super) fn phrase(&self, words: &[String]) -> Box<dyn Query> {
         let terms: Vec<Term> = words.iter().map(|word| Term::from_field_text(self.fields.written, word)).collect();
         let phrase: Box<dyn Query> = match terms.as_slice() {
             [term] => Box::new(TermQuery::new(term.clone(), IndexRecordOption::Basic)),
@@ -184,7 +185,7 @@ impl LexicalIndex {
 }
 
 /// A filter: decides, and adds nothing to the score.
-fn term_set(field: Field, values: &[String]) -> Box<dyn Query> {
+pub(super) fn term_set(field: Field, values: &[String]) -> Box<dyn Query> {
     let terms = values.iter().map(|value| Term::from_field_text(field, value));
     Box::new(BoostQuery::new(Box::new(TermSetQuery::new(terms)), 0.0))
 }

@@ -3,7 +3,14 @@
 //! text leaves.
 
 mod copies;
+mod facets;
+mod filter;
 mod fuse;
+mod similar;
+
+pub use facets::{FacetValue, Facets};
+pub use filter::Filter;
+pub(crate) use filter::within;
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -21,6 +28,7 @@ use crate::lexical::{View, Wanted};
 use crate::sql::chunks::VisibleChunk;
 use crate::store::Store;
 
+use facets::About;
 use fuse::Candidate;
 
 /// Candidates that each leg proposes.
@@ -34,6 +42,7 @@ pub struct Scope {
     /// Only these documents, if given.
     pub documents: Option<Vec<DocumentId>>,
     pub(crate) grant: Grant,
+    pub(crate) filter: Filter,
 }
 
 impl Scope {
@@ -74,6 +83,8 @@ pub struct SearchResponse {
     /// The query's words as they were looked for, if one of them is in no passage in scope and another spelling
     /// of it is.
     pub corrected: Option<String>,
+    /// Of the documents that the search is about, where they were asked for.
+    pub facets: Option<Facets>,
 }
 
 /// A passage: a chunk that was found, with the scores that led to it.
@@ -125,25 +136,33 @@ pub struct Copy {
 impl Store {
     /// The best passages in scope, in the set in use.
     pub async fn search(&self, request: &SearchRequest) -> Result<SearchResponse> {
-        self.search_weighted(request, None).await
+        self.run(&self.sets.in_use(), request, None, false).await
+    }
+
+    /// The same, with facets: of the documents in scope that have a passage with a word of the query, or one that the
+    /// dense leg proposed.
+    pub async fn search_with_facets(&self, request: &SearchRequest) -> Result<SearchResponse> {
+        self.run(&self.sets.in_use(), request, None, true).await
     }
 
     /// The same with a given weight of the dense leg in the hybrid mode, to measure what weight is best.
     pub async fn search_weighted(&self, request: &SearchRequest, dense_weight: Option<f32>) -> Result<SearchResponse> {
-        self.search_indexes(&self.sets.in_use(), request, dense_weight).await
+        self.run(&self.sets.in_use(), request, dense_weight, false).await
     }
 
-    /// The best passages in scope in a set, whose model made the query's vector. `SetChanged` if it is not open.
-    pub async fn search_in(&self, set: SetId, request: &SearchRequest) -> Result<SearchResponse> {
+    /// The best passages in scope in a set, whose model made the query's vector; with facets if these are wanted.
+    /// `SetChanged` if the set is not open.
+    pub async fn search_in(&self, set: SetId, request: &SearchRequest, with_facets: bool) -> Result<SearchResponse> {
         let indexes = self.sets.open(set).ok_or(StoreError::SetChanged)?;
-        self.search_indexes(&indexes, request, None).await
+        self.run(&indexes, request, None, with_facets).await
     }
 
-    async fn search_indexes(
+    async fn run(
         &self,
         indexes: &Indexes,
         request: &SearchRequest,
         dense_weight: Option<f32>,
+        with_facets: bool,
     ) -> Result<SearchResponse> {
         let started = Instant::now();
         if let Some(vector) = &request.query_embedding {
@@ -170,9 +189,15 @@ impl Store {
         let query_language = detect_query(&request.query, &shares);
         let analysed: Vec<Language> = analysed.into_keys().collect();
         let asked = Asked::read(&request.query, query_language, &analysed);
-        let mut response = SearchResponse { hits: Vec::new(), took_ms: 0, query_language, corrected: None };
+        let mut response =
+            SearchResponse { hits: Vec::new(), took_ms: 0, query_language, corrected: None, facets: None };
+        let mut about = About { words: None, dense: Vec::new() };
         if !request.scope.collections.is_empty() && request.top_k > 0 {
-            (response.hits, response.corrected) = self.find(&pair, request, view, asked, dense_weight).await?;
+            let found = self.find(&pair, request, view, asked, dense_weight).await?;
+            (response.hits, response.corrected, about) = (found.hits, found.corrected, found.about);
+        }
+        if with_facets {
+            response.facets = Some(self.count_facets(indexes, &request.scope, Some(about)).await?);
         }
         response.took_ms = started.elapsed().as_millis() as u64;
         Ok(response)
@@ -185,7 +210,7 @@ impl Store {
         view: Arc<View>,
         asked: Asked,
         dense_weight: Option<f32>,
-    ) -> Result<(Vec<Hit>, Option<String>)> {
+    ) -> Result<Found> {
         let limit = CANDIDATES.max(request.top_k * 2);
         let (lexical, wanted, dense) = legs(pair, request, &view, asked, limit).await?;
         let (lexical, dense) = (ordered(lexical), ordered(dense));
@@ -197,9 +222,7 @@ impl Store {
         // The last check: what is not current or not in scope ends here, and its score with it.
         let mut visible =
             self.database.visible_chunks(&proposed, &request.scope.collections, &request.scope.grant).await?;
-        if let Some(documents) = &request.scope.documents {
-            visible.retain(|chunk| documents.contains(&chunk.indexed.document));
-        }
+        self.check_filter(&request.scope, &mut visible).await?;
         let lexical_scores = complete_lexical(pair, request, view, &wanted, lexical, &visible).await?;
         if wanted.phrases && request.mode != Mode::Dense {
             visible.retain(|chunk| lexical_scores.contains_key(&chunk.indexed.id));
@@ -229,7 +252,29 @@ impl Store {
             let copies = group.copies.iter().map(|place| copy(chunk(*place)));
             Hit { copies: copies.collect(), ..hit(chunk(group.place), &candidates[group.place], &terms, ranks) }
         });
-        Ok((hits.collect(), wanted.corrected))
+        let hits = hits.collect();
+        let dense = candidates.iter().map(|candidate| visible[candidate.place].indexed.id);
+        let dense = dense.filter(|chunk| dense_rank.contains_key(chunk)).collect();
+        let corrected = wanted.corrected.clone();
+        let words = (request.mode != Mode::Dense).then_some(wanted);
+        Ok(Found { hits, corrected, about: About { words, dense } })
+    }
+
+    /// What SQL says of the filter, and of the documents that are asked for.
+    async fn check_filter(&self, scope: &Scope, visible: &mut Vec<VisibleChunk>) -> Result<()> {
+        if let Some(documents) = &scope.documents {
+            visible.retain(|chunk| documents.contains(&chunk.indexed.document));
+        }
+        if !scope.filter.is_empty() {
+            let revisions: BTreeSet<RevisionId> = visible.iter().map(|chunk| chunk.indexed.revision).collect();
+            let properties = self.database.properties(&revisions.into_iter().collect::<Vec<_>>()).await?;
+            visible.retain(|chunk| {
+                let known = properties.get(&chunk.indexed.revision);
+                let is_excepted = scope.filter.except == Some(chunk.indexed.document);
+                !is_excepted && known.is_some_and(|properties| scope.filter.admits(properties, chunk.indexed.language))
+            });
+        }
+        Ok(())
     }
 }
 
@@ -280,6 +325,12 @@ async fn complete_lexical(
         scores.extend(completed?);
     }
     Ok(scores)
+}
+
+struct Found {
+    hits: Vec<Hit>,
+    corrected: Option<String>,
+    about: About,
 }
 
 /// An index blocks while it is read.

@@ -10,6 +10,7 @@ use crate::access::{Grant, Listing};
 use crate::error::StoreError;
 use crate::ids::{ChunkId, CollectionId, DocumentId, RevisionId, SetId};
 use crate::language::Language;
+use crate::properties::Properties;
 use crate::revise::NewChunk;
 
 /// Rows in one statement: both databases bound the number of its parameters.
@@ -31,10 +32,12 @@ pub struct IndexedChunk {
     pub embedding: Vec<f32>,
 }
 
-/// The chunks of a revision, and whom they are for.
+/// The chunks of a revision, whom they are for, and what they are filtered by.
 #[derive(Debug, Clone)]
 pub struct IndexedRevision {
     pub listing: Listing,
+    /// None if the revision has gone.
+    pub properties: Option<Properties>,
     pub chunks: Vec<IndexedChunk>,
 }
 
@@ -127,7 +130,8 @@ impl Database {
             Some(chunk) => self.own_list(chunk.document).await?,
             None => None,
         };
-        Ok(IndexedRevision { listing: Listing::of(revision, own), chunks })
+        let properties = self.properties(&[revision]).await?.remove(&revision);
+        Ok(IndexedRevision { listing: Listing::of(revision, own), properties, chunks })
     }
 
     /// Those of the chunks that belong to the current revision of a document in the collections, and that the grant
@@ -173,6 +177,30 @@ impl Database {
         Ok(found)
     }
 
+    /// Vectors that a set has of a document's current revision, in order: of one chunk, or of every `step`-th.
+    pub async fn vectors(
+        &self,
+        set: SetId,
+        grant: &Grant,
+        document: DocumentId,
+        chunk: Option<ChunkId>,
+        step: u32,
+    ) -> Result<Vec<Vec<f32>>> {
+        let statement = format!(
+            "select k.embedding from documents d join chunks k on k.revision_id = d.current_revision \
+             where d.id = $1 and ($2 = '' or k.id = $2) and ($2 <> '' or k.ordinal % $3 = 0) and k.set_id = $4 \
+             and {} order by k.ordinal",
+            may_read(grant, 5)
+        );
+        let query = sqlx::query(AssertSqlSafe(statement))
+            .bind(document.to_string())
+            .bind(chunk.map(|chunk| chunk.to_string()).unwrap_or_default())
+            .bind(i64::from(step.max(1)))
+            .bind(set.to_string());
+        let rows = bind(query, grant).fetch_all(&self.pool).await?;
+        rows.iter().map(|row| Ok(numbers(&row.try_get::<Vec<u8>, _>("embedding")?))).collect()
+    }
+
     /// Every revision that has chunks in the set, current or not, as the indexes should have it.
     pub async fn stored_revisions(&self, set: SetId) -> Result<Vec<StoredRevision>> {
         let lists = self.own_lists().await?;
@@ -216,6 +244,10 @@ fn read_indexed(row: &AnyRow) -> Result<IndexedChunk> {
         heading_path: serde_json::from_str(&headings).map_err(|error| StoreError::damaged("heading path", error))?,
         text: row.try_get("text")?,
         language: Language::parse(&language),
-        embedding: embedding.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect(),
+        embedding: numbers(&embedding),
     })
+}
+
+fn numbers(bytes: &[u8]) -> Vec<f32> {
+    bytes.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect()
 }

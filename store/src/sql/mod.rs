@@ -14,6 +14,7 @@ pub mod index_sets;
 pub mod jobs;
 pub mod lanes;
 pub mod overview;
+pub mod properties;
 pub mod receipts;
 pub mod revisions;
 pub mod rows;

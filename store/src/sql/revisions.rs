@@ -31,7 +31,7 @@ impl Database {
         .bind(job.document.to_string())
         .execute(&mut **transaction)
         .await?;
-        Ok(())
+        self.insert_properties(transaction, revision, job.document, &new.media_type, &new.bibliography).await
     }
 
     pub async fn delete_revision(&self, transaction: &mut Transaction, revision: RevisionId) -> Result<u64> {
@@ -39,6 +39,7 @@ impl Database {
             .bind(revision.to_string())
             .execute(&mut **transaction)
             .await?;
+        self.delete_properties(transaction, revision).await?;
         sqlx::query("delete from revisions where id = $1")
             .bind(revision.to_string())
             .execute(&mut **transaction)

@@ -16,11 +16,12 @@ use crate::error::StoreError;
 pub type TableRow = Map<String, Value>;
 
 /// In an order in which what a row refers to is there before it.
-pub const TABLES: [&str; 22] = [
+pub const TABLES: [&str; 23] = [
     "meta",
     "collections",
     "documents",
     "revisions",
+    "properties",
     "index_sets",
     "set_revisions",
     "chunks",

@@ -17,6 +17,7 @@ impl Database {
         let row = sqlx::query(
             "select (select count(*) from documents where id = $1), \
              (select count(*) from revisions where document_id = $1), \
+             (select count(*) from properties where document_id = $1), \
              (select count(*) from chunks where document_id = $1), \
              (select count(*) from jobs where document_id = $1), \
              (select count(*) from checkpoints c where \
@@ -32,6 +33,7 @@ impl Database {
         let places = [
             Place::Documents,
             Place::Revisions,
+            Place::Properties,
             Place::Chunks,
             Place::Jobs,
             Place::Checkpoints,

@@ -137,6 +137,21 @@ async fn principal(store: &Store, user: Option<&str>) -> Principal {
     }
 }
 
+/// How many documents a search counts, and how many are counted without one.
+async fn counted(store: &Store, principal: &Principal) -> [u64; 2] {
+    let scope = store.scope(principal, None).await.unwrap();
+    let browsed = store.facets(&scope).await.unwrap();
+    let request = SearchRequest {
+        query: "parcel".into(),
+        query_embedding: Some(vec![1.0, 0.0]),
+        scope,
+        mode: Mode::Hybrid,
+        top_k: 1,
+    };
+    let searched = store.search_with_facets(&request).await.unwrap().facets.unwrap();
+    [searched, browsed].map(|facets| facets.types.iter().map(|counted| counted.documents).sum())
+}
+
 async fn found(store: &Store, principal: &Principal, mode: Mode) -> BTreeSet<DocumentId> {
     let request = SearchRequest {
         query: "parcel".into(),
@@ -155,6 +170,7 @@ async fn check(store: &Store, world: &World, user: Option<&str>, place: &str) {
     for mode in [Mode::Lexical, Mode::Dense, Mode::Hybrid] {
         assert_eq!(found(store, &principal, mode).await, open, "{place}: {mode:?} as {user:?}");
     }
+    assert_eq!(counted(store, &principal).await, [open.len() as u64; 2], "{place}: facets as {user:?}");
     let filter = DocumentFilter { limit: 1000, ..DocumentFilter::default() };
     let listed = store.documents(&principal, &filter).await.unwrap().items;
     assert_eq!(listed.iter().map(|document| document.id).collect::<BTreeSet<_>>(), open, "{place}: list as {user:?}");
@@ -325,9 +341,10 @@ async fn closed_documents_change_nothing_that_others_see() {
                         mode,
                         top_k: 10,
                     };
-                    let mut response = store.search(&request).await.unwrap();
+                    let mut response = store.search_with_facets(&request).await.unwrap();
                     response.took_ms = 0;
-                    answers.push(format!("{response:?}"));
+                    let browsed = store.facets(&request.scope).await.unwrap();
+                    answers.push(format!("{response:?} {browsed:?}"));
                 }
                 assert_eq!(answers[0], answers[1], "{query} {mode:?}");
             }

@@ -4,6 +4,7 @@
 mod access;
 mod backup;
 mod bench;
+mod filters;
 mod finding;
 mod mending;
 mod model;

@@ -182,6 +182,7 @@ async fn holds_true(bench: &Bench, receipt: &Receipt, document: DocumentId) {
     for (place, statement) in [
         (Place::Documents, "documents where id"),
         (Place::Revisions, "revisions where document_id"),
+        (Place::Properties, "properties where document_id"),
         (Place::Chunks, "chunks where document_id"),
         (Place::Jobs, "jobs where document_id"),
         (Place::SourceItems, "source_items where document_id"),

@@ -75,7 +75,7 @@ async fn found(store: &Store, mode: Mode, word: &str) -> Vec<String> {
         mode,
         top_k: 100,
     };
-    let response = store.search_in(set.id, &request).await.unwrap();
+    let response = store.search_in(set.id, &request, false).await.unwrap();
     let best = response.hits.first().map(|hit| hit.score);
     let hits = response.hits.into_iter().filter(|hit| Some(hit.score) == best);
     hits.map(|hit| hit.text).collect()

@@ -1,10 +1,11 @@
 //! Questions and answers.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use terroir_embed::Passport;
 use utoipa::ToSchema;
 
-use super::{PageBox, Passage};
+use super::{FilterShape, PageBox, Passage};
 
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -21,6 +22,8 @@ pub struct AskRequest {
     pub seed: Option<u64>,
     pub temperature: Option<f32>,
     pub max_tokens: Option<usize>,
+    #[schema(value_type = Option<FilterShape>)]
+    pub filter: Option<Value>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]

@@ -2,6 +2,7 @@
 
 mod answer;
 mod document;
+mod filter;
 mod index_set;
 mod passage;
 mod queue;
@@ -13,11 +14,12 @@ pub use answer::{Answer, AskRequest, Citation, Delta, QuotePlace, Sources, Style
 pub use document::{
     BlockView, BoxesView, ContentText, DocumentError, DocumentView, PageSizeView, Progress, UploadedItem, WarningView,
 };
+pub use filter::{FacetsView, FilterShape, filter};
 pub use index_set::{
     ConfirmQuestion, EvaluationQuestionView, IndexSetView, NewEvaluationQuestion, NewIndexSet, ProposeQuestions,
     Proposed, UseIndexSet,
 };
-pub use passage::{HitView, LocatorView, Passage, SearchMode, SearchRequest, SearchView};
+pub use passage::{HitView, LocatorView, Passage, SearchMode, SearchRequest, SearchView, SimilarView};
 pub use queue::QueueView;
 pub use receipt::ReceiptView;
 pub use source::{

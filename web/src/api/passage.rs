@@ -1,8 +1,11 @@
 //! Search requests, hits and passages.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use terroir_store::Hit;
 use utoipa::ToSchema;
+
+use super::{FacetsView, FilterShape};
 
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -15,6 +18,12 @@ pub struct SearchRequest {
     #[serde(default)]
     pub mode: SearchMode,
     pub top_k: Option<usize>,
+    #[schema(value_type = Option<FilterShape>)]
+    pub filter: Option<Value>,
+    /// Whether documents are counted by their properties as well: those that have a word of the query, and those that
+    /// the dense leg proposed.
+    #[serde(default)]
+    pub facets: bool,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, ToSchema)]
@@ -79,6 +88,16 @@ pub struct SearchView {
     pub query_language: String,
     /// The words as they were looked for, if one of them is in no passage and another spelling of it is.
     pub corrected: Option<String>,
+    /// Where they were asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub facets: Option<FacetsView>,
+}
+
+/// The best passage of each similar document, best first. A score is the mean of two cosines: with the document as a
+/// whole, and with its nearest chunk.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct SimilarView {
+    pub hits: Vec<HitView>,
 }
 
 /// A passage that an answer may draw on.

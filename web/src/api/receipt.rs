@@ -43,7 +43,8 @@ pub struct Removed {
 /// What was found in one place.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct PlaceView {
-    /// `documents`, `revisions`, `chunks`, `jobs`, `checkpoints`, `source_items`, `access_entries`, `evaluation_questions`, `answers`, `users`,
+    /// `documents`, `revisions`, `properties`, `chunks`, `jobs`, `checkpoints`, `source_items`, `access_entries`,
+    /// `evaluation_questions`, `answers`, `users`,
     /// `keys`, `memberships`, `database_files`, `lexical_index`, `lexical_segments`, `dense_index`, `dense_files`,
     /// `originals` or `memory`.
     pub place: String,

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::client::{Client, encoded};
 use super::print_json;
+use super::query::print_hits;
 use super::receipts::tell;
 use crate::config::Settings;
 
@@ -20,6 +21,15 @@ pub enum DocumentsCommand {
     },
     /// Show one document
     Show { id: String },
+    /// Other documents that are similar to a document, each with its best passage
+    Similar {
+        id: String,
+        /// Similar to this chunk of it
+        #[arg(long, value_name = "ID")]
+        chunk: Option<String>,
+        #[arg(long, value_name = "N", default_value = "8")]
+        top_k: usize,
+    },
     /// Hold the work on a document back
     Pause { id: String },
     /// Let the work on a document go on
@@ -76,6 +86,19 @@ pub fn documents(settings: &Settings, command: &DocumentsCommand, json: bool) ->
                 return print_json(&document);
             }
             println!("{}", serde_json::to_string_pretty(&document)?);
+            Ok(())
+        }
+        DocumentsCommand::Similar { id, chunk, top_k } => {
+            let chunk = chunk.as_deref().map(encoded).unwrap_or_default();
+            let found = client.get(&format!("/api/v1/documents/{id}/similar?top_k={top_k}&chunk={chunk}"))?;
+            if json {
+                return print_json(&found);
+            }
+            let hits = found["hits"].as_array().map_or(&[][..], Vec::as_slice);
+            if hits.is_empty() {
+                println!("nothing similar");
+            }
+            print_hits(hits);
             Ok(())
         }
         DocumentsCommand::Pause { id } => act(&client, id, "pause", json),

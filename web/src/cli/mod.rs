@@ -7,6 +7,7 @@ mod bench;
 mod client;
 mod documents;
 mod evaluate;
+mod filter;
 mod ingest;
 mod latency;
 mod maintenance;

@@ -7,6 +7,7 @@ use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
 use super::client::Client;
+use super::filter::{FilterArgs, print_facets};
 use super::{Mode, print_json};
 use crate::config::Settings;
 
@@ -19,6 +20,11 @@ pub struct SearchArgs {
     mode: Mode,
     #[arg(long, value_name = "N")]
     top_k: Option<usize>,
+    #[command(flatten)]
+    filter: FilterArgs,
+    /// Count the documents by type, language, source, author and year as well
+    #[arg(long)]
+    facets: bool,
 }
 
 #[derive(Debug, Args)]
@@ -32,6 +38,8 @@ pub struct AskArgs {
     /// Makes a composed answer repeatable
     #[arg(long)]
     seed: Option<u64>,
+    #[command(flatten)]
+    filter: FilterArgs,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -41,11 +49,14 @@ enum Style {
 }
 
 pub fn search(settings: &Settings, arguments: &SearchArgs, json: bool) -> anyhow::Result<()> {
+    let filter = arguments.filter.json()?;
     let client = Client::connect(settings)?;
     let mut body = json!({
         "query": arguments.query,
         "collection": arguments.collection,
         "mode": arguments.mode.as_str(),
+        "filter": filter,
+        "facets": arguments.facets,
     });
     if let Some(top_k) = arguments.top_k {
         body["top_k"] = json!(top_k);
@@ -61,6 +72,12 @@ pub fn search(settings: &Settings, arguments: &SearchArgs, json: bool) -> anyhow
     if let Some(corrected) = found["corrected"].as_str() {
         println!("looked for: {corrected}\n");
     }
+    print_hits(hits);
+    print_facets(&found["facets"]);
+    Ok(())
+}
+
+pub fn print_hits(hits: &[Value]) {
     for (index, hit) in hits.iter().enumerate() {
         println!("{:>2}. {}  ({:.3})", index + 1, place(hit, &hit["locator"]), hit["score"].as_f64().unwrap_or(0.0));
         println!("    {}", shorten(hit["text"].as_str().unwrap_or(""), 300));
@@ -69,12 +86,12 @@ pub fn search(settings: &Settings, arguments: &SearchArgs, json: bool) -> anyhow
         }
         println!();
     }
-    Ok(())
 }
 
 pub fn ask(settings: &Settings, arguments: &AskArgs, json: bool) -> anyhow::Result<()> {
+    let filter = arguments.filter.json()?;
     let client = Client::connect(settings)?;
-    let mut body = json!({"question": arguments.question, "collection": arguments.collection});
+    let mut body = json!({"question": arguments.question, "collection": arguments.collection, "filter": filter});
     if let Some(style) = arguments.style {
         body["style"] = json!(match style {
             Style::Quote => "quote",

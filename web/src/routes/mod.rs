@@ -10,6 +10,7 @@ mod content;
 mod documents;
 mod evaluation;
 mod events;
+mod facets;
 mod health;
 mod index_sets;
 mod maintenance;
@@ -18,6 +19,7 @@ mod queue;
 mod receipts;
 mod rerank;
 mod search;
+mod similar;
 mod sources;
 mod status;
 mod unmatched;
@@ -28,8 +30,8 @@ use actix_web::web;
 
 pub(crate) use self::{
     access::*, ask::*, backup::*, chat::*, collections::*, completions::*, content::*, documents::*, evaluation::*,
-    events::*, health::*, index_sets::*, maintenance::*, openai::*, queue::*, receipts::*, rerank::*, search::*,
-    sources::*, status::*, upload::*, users::*,
+    events::*, facets::*, health::*, index_sets::*, maintenance::*, openai::*, queue::*, receipts::*, rerank::*,
+    search::*, similar::*, sources::*, status::*, upload::*, users::*,
 };
 use crate::openapi;
 
@@ -81,6 +83,8 @@ pub fn all(config: &mut web::ServiceConfig) {
         .service(create_key)
         .service(revoke_key)
         .service(search)
+        .service(facets)
+        .service(similar)
         .service(ask)
         .service(back_up)
         .service(reindex)

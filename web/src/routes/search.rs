@@ -3,7 +3,7 @@
 use actix_web::{post, web};
 use terroir_store::Mode;
 
-use crate::api::{HitView, SearchMode, SearchRequest, SearchView};
+use crate::api::{self, HitView, SearchMode, SearchRequest, SearchView};
 use crate::app::Service;
 use crate::error::{ApiError, ApiResult, ErrorBody};
 use crate::request::Caller;
@@ -26,7 +26,9 @@ pub async fn search(
     if query.is_empty() {
         return Err(ApiError::new("empty_query", "the query is empty", "send words to look for").param("query"));
     }
-    let mut scope = service.scope(&caller, request.collection.as_deref()).await?;
+    let filter = api::filter(request.filter.as_ref())?;
+    let scope = service.scope(&caller, request.collection.as_deref()).await?;
+    let mut scope = service.store.filtered(scope, filter).await?;
     if let Some(documents) = request.documents {
         let parsed: Result<Vec<_>, _> = documents.iter().map(|id| id.parse()).collect();
         scope.documents = Some(parsed.map_err(|_| ApiError::document_not_found().param("documents"))?);
@@ -37,11 +39,12 @@ pub async fn search(
         SearchMode::Dense => Mode::Dense,
     };
     let top_k = request.top_k.unwrap_or(service.settings.search.top_k).clamp(1, MAX_TOP_K);
-    let found = service.search(query, scope, mode, top_k).await?;
+    let found = service.search(query, scope, mode, top_k, request.facets).await?;
     Ok(web::Json(SearchView {
         hits: found.hits.into_iter().map(HitView::from).collect(),
         took_ms: found.took_ms,
         query_language: found.query_language.as_str().to_owned(),
         corrected: found.corrected,
+        facets: found.facets.map(Into::into),
     }))
 }

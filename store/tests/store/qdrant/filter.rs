@@ -3,7 +3,7 @@
 use qdrant_client::qdrant::condition::ConditionOneOf;
 use qdrant_client::qdrant::r#match::MatchValue;
 use qdrant_client::qdrant::value::Kind;
-use qdrant_client::qdrant::{Condition, FieldCondition, Filter, Value};
+use qdrant_client::qdrant::{Condition, FieldCondition, Filter, Range, Value};
 use tonic::Status;
 
 use super::collection::{Point, point_id};
@@ -37,9 +37,17 @@ fn condition_holds(condition: &Condition, id: &str, point: &Point) -> Result<boo
 }
 
 fn field_holds(field: &FieldCondition, point: &Point) -> Result<bool, Status> {
-    let only_match = FieldCondition { key: field.key.clone(), r#match: field.r#match.clone(), ..Default::default() };
-    if *field != only_match {
+    let known = FieldCondition {
+        key: field.key.clone(),
+        r#match: field.r#match.clone(),
+        range: field.range,
+        ..Default::default()
+    };
+    if *field != known || (field.r#match.is_some() && field.range.is_some()) {
         return Err(Status::unimplemented(format!("field condition {field:?}")));
+    }
+    if let Some(range) = &field.range {
+        return Ok(integers(point.payload.get(&field.key)).into_iter().any(|value| lies_in(range, value as f64)));
     }
     let values = keywords(point.payload.get(&field.key));
     match field.r#match.as_ref().and_then(|wanted| wanted.match_value.as_ref()) {
@@ -50,6 +58,22 @@ fn field_holds(field: &FieldCondition, point: &Point) -> Result<bool, Status> {
         }
         Some(other) => Err(Status::unimplemented(format!("match {other:?}"))),
         None => Err(Status::invalid_argument("Malformed Match condition")),
+    }
+}
+
+fn lies_in(range: &Range, value: f64) -> bool {
+    range.gt.is_none_or(|than| value > than)
+        && range.gte.is_none_or(|than| value >= than)
+        && range.lt.is_none_or(|than| value < than)
+        && range.lte.is_none_or(|than| value <= than)
+}
+
+/// A field's whole numbers: one, or each of a list.
+fn integers(value: Option<&Value>) -> Vec<i64> {
+    match value.and_then(|value| value.kind.as_ref()) {
+        Some(Kind::IntegerValue(number)) => vec![*number],
+        Some(Kind::ListValue(list)) => list.values.iter().flat_map(|value| integers(Some(value))).collect(),
+        _ => Vec::new(),
     }
 }
 

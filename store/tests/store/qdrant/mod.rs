@@ -133,6 +133,19 @@ impl StandIn {
         self.state.collections.lock().unwrap().clear();
     }
 
+    /// Points as the version before properties wrote them.
+    pub fn make_older(&self) {
+        for collection in self.state.collections.lock().unwrap().values_mut() {
+            for point in collection.points.values_mut() {
+                point.payload.retain(|key, _| {
+                    ["collection", "document", "revision", "readers", "stamp"].contains(&key.as_str())
+                });
+                let stamp = filter::keywords(point.payload.get("stamp"))[0].rsplit_once(' ').unwrap().0.to_owned();
+                point.payload.insert("stamp".into(), stamp.into());
+            }
+        }
+    }
+
     /// A disk that came back without some of its points.
     pub fn lose_every_second_point(&self) {
         for collection in self.state.collections.lock().unwrap().values_mut() {

@@ -152,11 +152,15 @@ impl PointsService for Points {
         request: Request<CreateFieldIndexCollection>,
     ) -> Answer<PointsOperationResponse> {
         let request = request.into_inner();
-        if request.field_type != Some(FieldType::Keyword.into()) {
-            return Err(Status::unimplemented("only keyword indexes"));
-        }
-        self.write(request.collection_name, request.wait, |collection| {
-            collection.indexed.insert(request.field_name);
+        let is_keyword = match request.field_type.map(FieldType::try_from) {
+            Some(Ok(FieldType::Keyword)) => true,
+            Some(Ok(FieldType::Integer)) => false,
+            _ => return Err(Status::unimplemented("only indexes of keywords and integers")),
+        };
+        self.write(request.collection_name, request.wait, move |collection| {
+            if is_keyword {
+                collection.indexed.insert(request.field_name);
+            }
             Ok(())
         })
     }

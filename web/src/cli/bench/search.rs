@@ -11,8 +11,8 @@ use futures::StreamExt as _;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 use terroir_store::{
-    Bibliography, Job, Language, NewChunk, NewDocument, NewRevision, NewSet, Principal, Scope, SearchRequest, SetId,
-    Store, StoreError, StoreOptions,
+    Bibliography, Filter, Job, Language, NewChunk, NewDocument, NewRevision, NewSet, Principal, Scope, SearchRequest,
+    SetId, Store, StoreError, StoreOptions,
 };
 
 use super::passages::{DIMENSIONS, question, text, vector};
@@ -26,6 +26,10 @@ const NARROW: &str = "narrow";
 const WIDE: &str = "default";
 /// Documents under way at the same time: they share the indexes' commits.
 const CONCURRENCY: usize = 16;
+/// What documents are told apart by.
+const MEDIA_TYPES: [&str; 3] = ["text/plain", "application/pdf", "text/html"];
+const AUTHORS: u64 = 5_000;
+const YEARS: std::ops::Range<i32> = 1950..2025;
 const TOP_K: usize = 10;
 /// Searches before the first that counts.
 const WARM_UP: u64 = 20;
@@ -47,7 +51,7 @@ pub struct SearchBench {
 #[derive(Debug, Serialize)]
 struct Latency {
     mode: &'static str,
-    /// all, or the hundredth part that is in one collection
+    /// all, the hundredth part that is in one collection, or what has a type and a year
     scope: &'static str,
     p50_ms: f64,
     p95_ms: f64,
@@ -118,6 +122,7 @@ async fn measure(data: &Path, arguments: &SearchBench) -> anyhow::Result<Measure
             latencies.push(bench.latency(mode, scope, collection).await?);
         }
     }
+    latencies.extend(bench.properties().await?);
     let recall_at_10 = bench.recall(None).await?;
     let narrow_recall_at_10 = bench.recall(Some(NARROW)).await?;
     let sizes = sizes(data)?;
@@ -221,9 +226,13 @@ fn revision(job: &Job) -> anyhow::Result<NewRevision> {
     Ok(NewRevision {
         text: whole,
         structure: Vec::new(),
-        media_type: "text/plain".into(),
+        media_type: MEDIA_TYPES[number as usize % MEDIA_TYPES.len()].into(),
         title: None,
-        bibliography: Bibliography::default(),
+        bibliography: Bibliography {
+            authors: vec![format!("Author {}", number % AUTHORS), format!("Author {}", number / 7 % AUTHORS)],
+            year: Some(YEARS.start + (number % (YEARS.end - YEARS.start) as u64) as i32),
+            doi: None,
+        },
         page_count: None,
         warnings: "[]".into(),
         set: SetId::FIRST,
@@ -252,16 +261,53 @@ impl Bench {
 
     async fn latency(&self, mode: Mode, of: &'static str, collection: Option<&str>) -> anyhow::Result<Latency> {
         let scope = self.scope(collection).await?;
+        self.timed(mode.as_str(), of, async |number| self.found(number, mode, &scope).await.map(drop)).await
+    }
+
+    async fn timed(
+        &self,
+        mode: &'static str,
+        of: &'static str,
+        work: impl AsyncFn(u64) -> anyhow::Result<()>,
+    ) -> anyhow::Result<Latency> {
         let mut times_ms = Vec::new();
         for number in 0..WARM_UP + self.queries {
             let started = Instant::now();
-            self.found(number, mode, &scope).await?;
+            work(number).await?;
             if number >= WARM_UP {
                 times_ms.push(started.elapsed().as_secs_f64() * 1_000.0);
             }
         }
         let (p50_ms, p95_ms) = p50_and_p95(times_ms);
-        Ok(Latency { mode: mode.as_str(), scope: of, p50_ms, p95_ms })
+        Ok(Latency { mode, scope: of, p50_ms, p95_ms })
+    }
+
+    /// Counting documents by their properties, searching in what has one, and what is similar to one.
+    async fn properties(&self) -> anyhow::Result<Vec<Latency>> {
+        let all = self.scope(None).await?;
+        let filter = Filter { types: vec!["pdf".into()], year: (Some(YEARS.start), None), ..Filter::default() };
+        let filtered = self.store.filtered(all.clone(), filter).await?;
+        let document = self.store.document_by_source(&Principal::Operator, WIDE, "1").await?.id;
+        let counted = async |number| {
+            let (query, embedding) = question(number, self.passages);
+            let (query_embedding, scope) = (Some(embedding), all.clone());
+            let request =
+                SearchRequest { query, query_embedding, scope, mode: terroir_store::Mode::Hybrid, top_k: TOP_K };
+            self.store.search_with_facets(&request).await?;
+            Ok(())
+        };
+        let browsed = async |_| self.store.facets(&all).await.map(drop).map_err(Into::into);
+        let similar = async |_| {
+            let similar = self.store.similar(&Principal::Operator, document, None, TOP_K).await;
+            similar.map(drop).map_err(Into::into)
+        };
+        let narrowed = async |number| self.found(number, Mode::Hybrid, &filtered).await.map(drop);
+        Ok(vec![
+            self.timed("hybrid", "a type and years", narrowed).await?,
+            self.timed("with facets", "all", counted).await?,
+            self.timed("facets alone", "all", browsed).await?,
+            self.timed("similar", "all", similar).await?,
+        ])
     }
 
     /// Against the nearest of all vectors.

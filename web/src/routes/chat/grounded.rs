@@ -34,6 +34,7 @@ pub async fn answer(
         style: request.style,
         top_k: None,
         stream: None,
+        filter: None,
     };
     let events = answer::start(service, ask, caller).await?;
     let head = Head::new("chatcmpl", model, generator);

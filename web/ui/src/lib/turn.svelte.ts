@@ -1,7 +1,7 @@
 // One question and what has arrived of its answer.
 
 import { ApiError, ask } from "./api/client";
-import type { Answer, Citation, Sources } from "./api/shapes";
+import type { Answer, Citation, Filter, Sources } from "./api/shapes";
 
 export class Turn {
   text = $state("");
@@ -15,7 +15,7 @@ export class Turn {
 
   constructor(
     readonly question: string,
-    private readonly options: { style: string; collection: string | null },
+    readonly options: { style: string; collection: string | null; filter: Filter },
   ) {}
 
   async run(): Promise<void> {

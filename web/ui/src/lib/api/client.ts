@@ -1,6 +1,6 @@
 // The service's API. Every failure becomes an ApiError with a hint for people.
 
-import type { Answer, Boxes, Citation, Collection, DocumentItem, DocumentText, Hit, Page, Queue, Receipt, Sources, Status } from "./shapes";
+import type { Answer, Boxes, Citation, Collection, DocumentItem, DocumentText, Facets, Filter, Hit, Page, Queue, Receipt, Sources, Status } from "./shapes";
 import { eventsOf } from "./sse";
 
 export class ApiError extends Error {
@@ -75,11 +75,20 @@ export interface SearchResult {
   query_language: string;
   /** The words as they were looked for, where one had to be spelled otherwise. */
   corrected: string | null;
+  facets: Facets;
 }
 
-export function search(query: string, mode: string, collection: string | null): Promise<SearchResult> {
-  return json("/api/v1/search", post({ query, mode, collection, top_k: 20 }));
+export function search(query: string, mode: string, collection: string | null, filter: Filter): Promise<SearchResult> {
+  return json("/api/v1/search", post({ query, mode, collection, filter, facets: true, top_k: 20 }));
 }
+
+/** Of all documents that the filter lets through. */
+export function facets(collection: string | null, filter: Filter): Promise<Facets> {
+  return json(`/api/v1/facets?${new URLSearchParams({ collection: collection ?? "", filter: JSON.stringify(filter) })}`);
+}
+
+/** The best passage of each of the documents that are most similar. */
+export const similar = (id: string): Promise<{ hits: Hit[] }> => json(`/api/v1/documents/${id}/similar`);
 
 export interface AskHandlers {
   sources(sources: Sources): void;
@@ -91,7 +100,7 @@ export interface AskHandlers {
 /** Asks, and hands on the events as they arrive. Aborting the signal stops the model. */
 export async function ask(
   question: string,
-  options: { style: string; collection: string | null },
+  options: { style: string; collection: string | null; filter: Filter },
   handlers: AskHandlers,
   signal: AbortSignal,
 ): Promise<void> {

@@ -143,6 +143,24 @@ export interface Hit extends Omit<Passage, "marker"> {
 
 export type Copy = Pick<Hit, "chunk" | "document" | "title" | "file_name" | "locator">;
 
+/** What a search is narrowed to: any of the values of a key, and every key. */
+export interface Filter {
+  types?: string[];
+  languages?: string[];
+  sources?: string[];
+  authors?: string[];
+  year?: { from: number | null; to: number | null };
+  added?: { from: string | null; to: string | null };
+}
+
+export interface FacetValue {
+  value: string;
+  documents: number;
+}
+
+/** How many documents have each value. */
+export type Facets = Record<"type" | "language" | "source" | "author" | "year", FacetValue[]>;
+
 export interface TextBlock {
   kind: string;
   level: number | null;
