@@ -12,6 +12,8 @@ use crate::{Format, ToolChoice};
 /// Sentences that say something of their own: neither headings nor paragraphs in disguise.
 const QUOTE_CHARS: std::ops::RangeInclusive<usize> = 50..=350;
 const MIN_QUOTE_WORDS: usize = 5;
+/// Sentences of a passage that are tried.
+const SENTENCES: usize = 2;
 /// A question in so many tokens is one that a person would type.
 const MAX_TOKENS: usize = 48;
 const QUESTION_WORDS: std::ops::RangeInclusive<usize> = 4..=30;
@@ -47,8 +49,17 @@ impl Generator {
         language: &str,
         owner: &str,
     ) -> Result<Option<ProposedQuestion>, GenerateError> {
-        let Some(quote) = askable(passage) else { return Ok(None) };
-        let message = Message { role: "user".into(), content: instruction(&quote, language), ..Message::default() };
+        for quote in askable(passage) {
+            let written = self.ask_about(&quote, language, owner).await?;
+            if let Some(question) = question(&written, &quote) {
+                return Ok(Some(ProposedQuestion { question, quote }));
+            }
+        }
+        Ok(None)
+    }
+
+    async fn ask_about(&self, quote: &str, language: &str, owner: &str) -> Result<String, GenerateError> {
+        let message = Message { role: "user".into(), content: instruction(quote, language), ..Message::default() };
         let request = WriteRequest {
             prompt: Prompt::Conversation { messages: vec![message], tools: Vec::new(), choice: ToolChoice::None },
             sampling: Sampling {
@@ -70,7 +81,7 @@ impl Generator {
                 }
             }
         }
-        Ok(question(&written, &quote).map(|question| ProposedQuestion { question, quote }))
+        Ok(written)
     }
 }
 
@@ -88,17 +99,18 @@ fn instruction(quote: &str, language: &str) -> String {
     }
 }
 
-/// The sentence that says most.
-fn askable(passage: &str) -> Option<String> {
+/// The sentences that say most, the best first.
+fn askable(passage: &str) -> Vec<String> {
     let candidates = sentences(passage).into_iter().map(|span| text_of(passage, span));
-    candidates
+    let mut candidates: Vec<(usize, String)> = candidates
         .filter(|sentence| {
             QUOTE_CHARS.contains(&sentence.chars().count()) && sentence.ends_with(['.', '!', '»', '”', '"'])
         })
         .map(|sentence| (content_words(&sentence).len(), sentence))
         .filter(|(words, _)| *words >= MIN_QUOTE_WORDS)
-        .max_by_key(|(words, _)| *words)
-        .map(|(_, sentence)| sentence)
+        .collect();
+    candidates.sort_by_key(|(words, _)| std::cmp::Reverse(*words));
+    candidates.into_iter().take(SENTENCES).map(|(_, sentence)| sentence).collect()
 }
 
 /// What was written, if it is a question about the quote and not the quote itself.
@@ -126,9 +138,8 @@ mod tests {
     #[test]
     fn the_sentence_that_says_most_is_asked_about() {
         let passage = format!("Storage\n\nIt is so. {QUOTE} Nobody knows why they are kept there for that long.");
-        assert_eq!(askable(&passage).as_deref(), Some(QUOTE));
-        assert_eq!(askable("Name | Age\nAnna | 7"), None);
-        assert_eq!(askable(""), None);
+        assert_eq!(askable(&passage).first().map(String::as_str), Some(QUOTE));
+        assert!(askable("Name | Age\nAnna | 7").is_empty() && askable("").is_empty());
     }
 
     #[test]
