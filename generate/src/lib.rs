@@ -16,6 +16,7 @@ mod calibrate;
 mod compose;
 mod compute;
 mod constraint;
+mod conversation;
 mod engine;
 mod error;
 mod event;
@@ -40,6 +41,7 @@ mod write;
 
 pub use answer::Answerer;
 pub use constraint::Format;
+pub use conversation::standalone;
 pub use engine::{Device, EndReason, Generator, GeneratorOptions, Piece, WrittenToken};
 pub use error::GenerateError;
 pub use event::{AnswerEvent, AnswerRequest, Citation, Outcome, Passage, Style, Timings, Usage};

@@ -187,3 +187,37 @@ fn readers_that_leave_stop_their_answers() {
     assert_eq!(answer["outcome"], "answered", "{answer}");
     assert!(started.elapsed() < PATIENCE / 2);
 }
+
+#[test]
+fn a_question_that_points_back_is_looked_for_with_what_it_points_to() {
+    let service = service(&database());
+    let earlier = json!(["What is the well in the village?"]);
+    let ask = |question: &str, earlier: &Value| {
+        service.post("/api/v1/ask", &json!({"question": question, "earlier": earlier, "stream": false})).json()
+    };
+    let answer = ask("When was it dug by hand?", &earlier);
+    assert_eq!(answer["understood"], "When was it dug by hand? (well village)");
+    check_answer(&service, &answer, "1874");
+    assert!(ask("When are quinces harvested?", &earlier)["understood"].is_null());
+    // As clients of the other API have it: the conversation itself.
+    let messages = json!([
+        {"role": "user", "content": earlier[0]},
+        {"role": "assistant", "content": "It is forty metres deep."},
+        {"role": "user", "content": "When was it dug by hand?"},
+    ]);
+    let model = service.get("/v1/models").json();
+    let model = model["data"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|model| model["id"].as_str().unwrap().contains("SmolLM2"))
+        .unwrap();
+    let chat = service.post("/v1/chat/completions", &json!({"model": model["id"], "messages": messages})).json();
+    assert!(chat["choices"][0]["message"]["content"].as_str().unwrap().contains("1874"), "{chat}");
+
+    let told = service.command(&["ask", "When was it dug by hand?", "--earlier", "What is the well in the village?"]);
+    assert!(String::from_utf8_lossy(&told.stdout).starts_with("looked for: When was it dug by hand? (well village)"));
+    let many: Vec<String> = (0..101).map(|number| number.to_string()).collect();
+    let refused = service.post("/api/v1/ask", &json!({"question": "And then?", "earlier": many}));
+    assert_eq!(refused.error_code(), "question_too_long");
+}

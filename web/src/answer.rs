@@ -40,14 +40,20 @@ pub async fn start(
     let scope = service.store.filtered(scope, filter).await?;
     let generator = service.generator().await?;
     let top_k = request.top_k.unwrap_or(service.settings.answer.passages).clamp(1, 32);
-    let found = service.search_passages(&question, scope, top_k).await?;
+    let understood = service.understand(&question, &request.earlier)?;
+    let asked_as = understood.as_ref().unwrap_or(&question);
+    let found = service.search_passages(asked_as, scope, top_k).await?;
     let searched = asked.elapsed();
     service.metrics.answer_stage("search", searched);
 
-    let sources =
-        Sources { id: Uuid::now_v7().to_string(), passages: found.passages, model: generator.passport().clone() };
+    let sources = Sources {
+        id: Uuid::now_v7().to_string(),
+        understood: understood.clone(),
+        passages: found.passages,
+        model: generator.passport().clone(),
+    };
     let answering = service.answerer(generator).await?.answer(AnswerRequest {
-        question: question.clone(),
+        question: asked_as.clone(),
         passages: found.inputs,
         style: service.style(request.style),
         sampling: service.sampling(&request),
@@ -162,6 +168,7 @@ impl Run {
         Answer {
             id: self.sources.id.clone(),
             outcome: outcome.into(),
+            understood: self.sources.understood.clone(),
             text,
             citations: self.citations.clone(),
             passages: self.sources.passages.clone(),

@@ -7,7 +7,8 @@ use terroir_embed::{EmbedError, Input, Priority};
 use terroir_generate::{GenerateError, Sampling};
 use terroir_ingest::structure::Structure;
 use terroir_store::{
-    Document, DocumentId, IndexSet, Mode, NewAnswer, Revision, Scope, SearchRequest, SearchResponse, StoreError,
+    Document, DocumentId, IndexSet, Language, Mode, NewAnswer, Revision, Scope, SearchRequest, SearchResponse,
+    StoreError, detect,
 };
 
 use crate::api::{Answer, AskRequest, Passage, QuotePlace, Style};
@@ -39,6 +40,9 @@ pub struct FoundPassages {
     pub inputs: Vec<terroir_generate::Passage>,
 }
 
+/// Questions that a conversation may have before one.
+const MAX_EARLIER: usize = 100;
+
 /// A reranker's number between 0 and 1.
 pub fn relevance(score: f32) -> f32 {
     1.0 / (1.0 + (-score).exp())
@@ -65,6 +69,21 @@ impl Service {
             .param("question"));
         }
         Ok(text.trim().to_owned())
+    }
+
+    /// The question with what it points back to in the questions before it; none if it stands by itself.
+    pub fn understand(&self, question: &str, earlier: &[String]) -> ApiResult<Option<String>> {
+        let bytes: usize = earlier.iter().map(String::len).sum();
+        if earlier.len() > MAX_EARLIER || bytes > MAX_EARLIER * self.settings.answer.max_question_bytes {
+            return Err(ApiError::new(
+                "question_too_long",
+                format!("{} earlier questions with {bytes} bytes are too many", earlier.len()),
+                "send the last twenty",
+            )
+            .param("earlier"));
+        }
+        let capitals_name = detect(question) != Language::German;
+        Ok(terroir_generate::standalone(question, earlier, capitals_name))
     }
 
     /// What the caller may search.

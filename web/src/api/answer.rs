@@ -11,6 +11,9 @@ use super::{FilterShape, PageBox, Passage};
 #[serde(deny_unknown_fields)]
 pub struct AskRequest {
     pub question: String,
+    /// The questions before it in the conversation, oldest first: what it points back to is looked for as well.
+    #[serde(default)]
+    pub earlier: Vec<String>,
     /// Name of a collection; all of them if left out.
     pub collection: Option<String>,
     pub style: Option<Style>,
@@ -39,6 +42,8 @@ pub enum Style {
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Sources {
     pub id: String,
+    /// The question with what it points back to in the conversation, as it was looked for; null if it stands by itself.
+    pub understood: Option<String>,
     pub passages: Vec<Passage>,
     #[schema(value_type = Object)]
     pub model: Passport,
@@ -90,6 +95,8 @@ pub struct Answer {
     pub id: String,
     /// `answered` or `abstained`.
     pub outcome: String,
+    /// The question with what it points back to in the conversation, as it was looked for; null if it stands by itself.
+    pub understood: Option<String>,
     pub text: String,
     pub citations: Vec<Citation>,
     pub passages: Vec<Passage>,

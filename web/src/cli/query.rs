@@ -30,6 +30,9 @@ pub struct SearchArgs {
 #[derive(Debug, Args)]
 pub struct AskArgs {
     question: String,
+    /// A question before it in the conversation, oldest first; may be repeated
+    #[arg(long, value_name = "QUESTION")]
+    earlier: Vec<String>,
     #[arg(long, value_name = "NAME")]
     collection: Option<String>,
     /// "quote": verbatim sentences; "compose": free text, checked statement by statement
@@ -91,7 +94,12 @@ pub fn print_hits(hits: &[Value]) {
 pub fn ask(settings: &Settings, arguments: &AskArgs, json: bool) -> anyhow::Result<()> {
     let filter = arguments.filter.json()?;
     let client = Client::connect(settings)?;
-    let mut body = json!({"question": arguments.question, "collection": arguments.collection, "filter": filter});
+    let mut body = json!({
+        "question": arguments.question,
+        "earlier": arguments.earlier,
+        "collection": arguments.collection,
+        "filter": filter,
+    });
     if let Some(style) = arguments.style {
         body["style"] = json!(match style {
             Style::Quote => "quote",
@@ -108,6 +116,11 @@ pub fn ask(settings: &Settings, arguments: &AskArgs, json: bool) -> anyhow::Resu
     let mut done = None;
     client.stream("/api/v1/ask", &body, |event, data| {
         match event {
+            "sources" => {
+                if let Some(understood) = data["understood"].as_str() {
+                    println!("looked for: {understood}\n");
+                }
+            }
             "delta" => {
                 print!("{}", data["text"].as_str().unwrap_or(""));
                 std::io::stdout().flush()?;

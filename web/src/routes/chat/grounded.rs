@@ -23,10 +23,11 @@ pub async fn answer(
     model: String,
     caller: Caller,
 ) -> ApiResult<HttpResponse> {
-    let question = request.question()?;
+    let (question, earlier) = (request.question()?, request.earlier_questions()?);
     let drawing = request.drawing();
     let ask = AskRequest {
         question,
+        earlier,
         seed: drawing.seed.map(i64::cast_unsigned),
         temperature: drawing.temperature,
         max_tokens: drawing.max_tokens.and_then(|count| usize::try_from(count).ok()),

@@ -176,6 +176,13 @@ impl ChatRequest {
         question.content.text()
     }
 
+    /// The questions before the last one, oldest first.
+    pub fn earlier_questions(&self) -> ApiResult<Vec<String>> {
+        let asked: Vec<_> = self.messages.iter().filter(|message| message.role == "user").collect();
+        let before = asked.iter().take(asked.len().saturating_sub(1));
+        before.map(|message| message.content.text()).collect()
+    }
+
     pub fn conversation(&self) -> ApiResult<Vec<Message>> {
         self.messages.iter().map(ChatMessage::in_conversation).collect()
     }

@@ -15,7 +15,7 @@ export class Turn {
 
   constructor(
     readonly question: string,
-    readonly options: { style: string; collection: string | null; filter: Filter },
+    readonly options: { style: string; collection: string | null; filter: Filter; earlier: string[] },
   ) {}
 
   async run(): Promise<void> {

@@ -100,7 +100,7 @@ export interface AskHandlers {
 /** Asks, and hands on the events as they arrive. Aborting the signal stops the model. */
 export async function ask(
   question: string,
-  options: { style: string; collection: string | null; filter: Filter },
+  options: { style: string; collection: string | null; filter: Filter; earlier: string[] },
   handlers: AskHandlers,
   signal: AbortSignal,
 ): Promise<void> {

@@ -61,6 +61,8 @@ export interface Citation {
 
 export interface Sources {
   id: string;
+  /** The question with what it points back to, as it was looked for. */
+  understood: string | null;
   passages: Passage[];
   model: Passport;
 }
