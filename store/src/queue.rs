@@ -43,6 +43,8 @@ impl Store {
         let collection = self.database.collection_id(&new.collection).await?;
         let document = DocumentId::derive(collection, &new.source_uri);
         let mut transaction = self.database.begin().await?;
+        // The same bytes from two sources at once are one document: whoever comes second sees the first.
+        self.database.take_turns(&mut transaction, &format!("{collection} {}", new.sha256)).await?;
         let known = self.database.known(&mut transaction, document).await?;
         let same = known.as_ref().filter(|known| known.sha256 == new.sha256 && !known.ended_badly());
         let twin = match (same, &known) {

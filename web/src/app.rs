@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use actix_multipart::form::tempfile::TempFileConfig;
 use actix_web::dev::Server;
@@ -23,6 +23,9 @@ use crate::error::{ApiError, ApiResult};
 use crate::local_key::LocalKey;
 use crate::metrics::Metrics;
 use crate::{limits, reading, request, routes};
+
+/// Service managers kill after 90 seconds, some after ten.
+const TIME_TO_CLOSE: Duration = Duration::from_secs(8);
 
 /// What the routes work with. One per process.
 pub struct Service {
@@ -117,8 +120,15 @@ impl Service {
         }))
     }
 
-    /// Lets the jobs under way go, and closes the indexes.
+    /// Lets the jobs under way go, and closes the indexes. Where the database has gone there is nobody to tell: then
+    /// leases end by themselves.
     pub async fn close(&self) {
+        if tokio::time::timeout(TIME_TO_CLOSE, self.let_go()).await.is_err() {
+            tracing::warn!("not everything could be let go in time; the next start takes it up");
+        }
+    }
+
+    async fn let_go(&self) {
         if let Some(scheduler) = &self.scheduler {
             scheduler.stop().await;
         }

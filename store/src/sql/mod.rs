@@ -208,6 +208,16 @@ impl Database {
         Ok(busy == 0 && left == 0)
     }
 
+    /// Lets only one transaction at a time go on with the same text, until it ends. `SQLite` lets one write at a time
+    /// anyway.
+    pub(crate) async fn take_turns(&self, transaction: &mut Transaction, text: &str) -> Result<()> {
+        if self.kind == Kind::Postgres {
+            let statement = "select pg_advisory_xact_lock(hashtextextended($1, 7305809))";
+            sqlx::query(statement).bind(text.to_owned()).execute(&mut **transaction).await?;
+        }
+        Ok(())
+    }
+
     /// Lets only one transaction at a time add to `changes`, until it ends: the order of the sequence is
     /// then the order in which changes become visible, and a follower can't miss one.
     pub(crate) async fn order_changes(&self, transaction: &mut Transaction) -> Result<()> {

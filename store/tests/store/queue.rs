@@ -333,3 +333,24 @@ async fn the_whole_queue_is_paused_and_tells_how_long_it_is() {
         assert_eq!(names.len(), 4);
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn the_same_bytes_from_many_places_at_once_are_one_document() {
+    for database in databases() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = open(folder.path(), database.as_deref()).await;
+        for round in 0..10 {
+            let text = format!("the same in round {round}");
+            let adding = (0..8).map(|place| {
+                let (store, new) = (store.clone(), document(&store, &format!("{round}-{place}"), &text));
+                tokio::spawn(async move { store.enqueue(&new).await.unwrap() })
+            });
+            let mut documents = Vec::new();
+            for added in adding.collect::<Vec<_>>() {
+                documents.push(added.await.unwrap().document());
+            }
+            documents.dedup();
+            assert_eq!(documents.len(), 1, "round {round}");
+        }
+    }
+}
