@@ -6,12 +6,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use terroir_store::{
-    Bibliography, ChunkId, DocumentId, FacetValue, Facets, Filter, Language, Mode, NewChunk, NewDocument, NewRevision,
+    Bibliography, DocumentId, FacetValue, Facets, Filter, Language, Mode, NewChunk, NewDocument, NewRevision,
     NewSource, Principal, Reader, SearchRequest, SetId, SourceChange, SourceId, Store, StoreError, UPLOAD,
 };
 
 use crate::bench::{DIMENSIONS, LEASE, Random, Setting, open_patiently, postgres};
-use crate::qdrant::{self, StandIn};
+use crate::qdrant;
 
 const TYPES: [(&str, &str); 4] =
     [("application/pdf", "pdf"), ("text/plain", "text"), ("text/markdown", "text"), ("x/y", "other")];
@@ -19,7 +19,7 @@ const LANGUAGES: [Language; 3] = [Language::English, Language::French, Language:
 /// As they are written, and who it is.
 const AUTHORS: [(&str, usize); 5] =
     [("José García", 0), ("JOSE  GARCIA", 0), ("Anaïs Nin", 1), ("Bo", 2), ("Wang Wei", 3)];
-const USERS: [&str; 3] = ["anna", "bert", "cleo"];
+pub const USERS: [&str; 3] = ["anna", "bert", "cleo"];
 const SLOTS: u64 = 14;
 
 fn settings() -> Vec<Setting> {
@@ -32,20 +32,20 @@ fn settings() -> Vec<Setting> {
     settings
 }
 
-async fn open(folder: &Path, setting: &Setting) -> Store {
+pub async fn open(folder: &Path, setting: &Setting) -> Store {
     open_patiently(setting.options(folder, DIMENSIONS)).await
 }
 
 /// What a document is made of.
 #[derive(Debug, Clone)]
-struct Made {
-    media_type: &'static str,
-    source: Option<String>,
-    authors: Vec<usize>,
-    year: Option<i32>,
+pub struct Made {
+    pub media_type: &'static str,
+    pub source: Option<String>,
+    pub authors: Vec<usize>,
+    pub year: Option<i32>,
     /// Language of each chunk, and whether it has the word "river".
-    chunks: Vec<(Language, bool)>,
-    readers: Option<Vec<&'static str>>,
+    pub chunks: Vec<(Language, bool)>,
+    pub readers: Option<Vec<&'static str>>,
 }
 
 impl Made {
@@ -65,7 +65,7 @@ impl Made {
         }
     }
 
-    fn revision(&self, word: &str, random: &mut Random) -> NewRevision {
+    pub fn revision(&self, word: &str, random: &mut Random) -> NewRevision {
         let texts: Vec<String> = self
             .chunks
             .iter()
@@ -108,7 +108,7 @@ impl Made {
         }
     }
 
-    async fn add(&self, store: &Store, slot: &str, word: &str, random: &mut Random) -> DocumentId {
+    pub async fn add(&self, store: &Store, slot: &str, word: &str, random: &mut Random) -> DocumentId {
         let blob = store.blobs().add(word.as_bytes()).unwrap();
         let new = NewDocument {
             collection: "default".into(),
@@ -128,7 +128,7 @@ impl Made {
     }
 }
 
-fn users_as_readers(users: &[&str]) -> Vec<Reader> {
+pub fn users_as_readers(users: &[&str]) -> Vec<Reader> {
     users.iter().map(|user| Reader::User((*user).to_owned())).collect()
 }
 
@@ -144,7 +144,7 @@ struct World {
 }
 
 /// A user, or the operator.
-type Who = Option<&'static str>;
+pub type Who = Option<&'static str>;
 
 impl World {
     fn source_name(&self, known: &Known) -> String {
@@ -281,7 +281,7 @@ fn cleaned(name: &str) -> String {
     name.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-fn principal(who: Who) -> Principal {
+pub fn principal(who: Who) -> Principal {
     who.map_or(Principal::Operator, |user| Principal::User { name: user.into(), groups: Vec::new() })
 }
 
@@ -418,136 +418,4 @@ async fn what_a_filter_lets_through_and_what_is_counted_is_what_the_model_says()
         let folder = tempfile::tempdir().unwrap();
         random_steps(folder.path(), &setting, seed, 60).await;
     }
-}
-
-/// Names of sources whose documents somebody may not read are told by nothing.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_source_that_is_closed_is_as_one_that_is_not_there() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = open(folder.path(), &Setting::default()).await;
-    store.set_collection_readers("default", &users_as_readers(&USERS)).await.unwrap();
-    let new = NewSource {
-        collection: "default".into(),
-        kind: "folder".into(),
-        name: "Secret".into(),
-        settings: "{}".into(),
-        place: None,
-        trusted: false,
-        interval_s: 0,
-    };
-    let source = store.sources().create(&new).await.unwrap();
-    let mut random = Random(5);
-    let made = Made {
-        media_type: "application/pdf",
-        source: Some(source.id.to_string()),
-        authors: vec![2],
-        year: Some(2020),
-        chunks: vec![(Language::English, true)],
-        readers: Some(vec!["bert"]),
-    };
-    made.add(&store, "a", "one", &mut random).await;
-    let open_made = Made { source: None, authors: Vec::new(), year: None, readers: None, ..made.clone() };
-    open_made.add(&store, "b", "two", &mut random).await;
-    let id = source.id.to_string();
-    for (user, closed) in [("anna", true), ("bert", false)] {
-        let scope = store.scope(&principal(Some(user)), None).await.unwrap();
-        let facets = store.facets(&scope).await.unwrap();
-        assert_eq!(facets.sources.iter().any(|counted| counted.value == "Secret"), !closed, "{facets:?}");
-        assert_eq!(facets.authors.is_empty() && facets.years.is_empty(), closed, "{facets:?}");
-        let mut answers = Vec::new();
-        for name in ["Secret", "Nowhere", id.as_str()] {
-            let filter = Filter { sources: vec![name.into()], ..Filter::default() };
-            let scope = store.filtered(scope.clone(), filter).await.unwrap();
-            answers.push(store.facets(&scope).await.unwrap());
-        }
-        assert_eq!(answers[0] == answers[1], closed, "as {user}");
-        assert_eq!(answers[1], answers[2], "an id is no name");
-    }
-    store.close().await;
-}
-
-/// An index that an older version made has no properties; it is written anew by itself.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn points_of_an_older_version_are_written_anew() {
-    let folder = tempfile::tempdir().unwrap();
-    let stand_in = StandIn::start(None);
-    let setting = Setting { database_url: None, qdrant: Some(qdrant::Server::of(&stand_in)) };
-    let store = open(folder.path(), &setting).await;
-    let made = Made {
-        media_type: "application/pdf",
-        source: None,
-        authors: vec![2],
-        year: Some(2020),
-        chunks: vec![(Language::English, true)],
-        readers: None,
-    };
-    let document = made.add(&store, "a", "one", &mut Random(5)).await;
-    store.close().await;
-    drop(store);
-    stand_in.make_older();
-    let store = open(folder.path(), &setting).await;
-    let scope = store.scope(&Principal::Operator, None).await.unwrap();
-    let filter = Filter { authors: vec!["bo".into()], year: (Some(2020), Some(2020)), ..Filter::default() };
-    let request = SearchRequest {
-        query: "parcel".into(),
-        query_embedding: Some(Random(9).vector()),
-        scope: store.filtered(scope, filter).await.unwrap(),
-        mode: Mode::Dense,
-        top_k: 5,
-    };
-    let found = store.search(&request).await.unwrap().hits;
-    assert_eq!(found.iter().map(|hit| hit.document).collect::<Vec<_>>(), [document]);
-    assert!(store.doctor(false).await.unwrap().healthy);
-    store.close().await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn similar_to_one_chunk_is_near_to_that_chunk() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = open(folder.path(), &Setting::default()).await;
-    let axis = |place: usize| -> Vec<f32> { (0..DIMENSIONS).map(|at| f32::from(u8::from(at == place))).collect() };
-    let mut documents = Vec::new();
-    // The first document is about two things, each of the others about one.
-    for (slot, subjects) in [("a", vec![0, 1]), ("b", vec![0]), ("c", vec![1]), ("d", vec![2])] {
-        let made = Made {
-            media_type: "text/plain",
-            source: None,
-            authors: Vec::new(),
-            year: None,
-            chunks: vec![(Language::English, false); subjects.len()],
-            readers: None,
-        };
-        let blob = store.blobs().add(slot.as_bytes()).unwrap();
-        let new = NewDocument {
-            collection: "default".into(),
-            source_uri: slot.into(),
-            source: None,
-            file_name: slot.into(),
-            sha256: blob.sha256,
-            bytes: blob.bytes,
-            priority: 0,
-        };
-        store.enqueue(&new).await.unwrap();
-        let job = store.claim_job("worker", LEASE, None).await.unwrap().unwrap();
-        let mut revision = made.revision(slot, &mut Random(1));
-        for (chunk, subject) in revision.chunks.iter_mut().zip(subjects) {
-            chunk.embedding = axis(subject);
-        }
-        store.write_revision(&job, &revision).await.unwrap();
-        documents.push(job.document);
-    }
-    let scope = store.scope(&Principal::Operator, None).await.unwrap();
-    let request =
-        SearchRequest { query: "ax1".into(), query_embedding: Some(axis(1)), scope, mode: Mode::Lexical, top_k: 1 };
-    let second: ChunkId = store.search(&request).await.unwrap().hits[0].chunk;
-    let similar = async |chunk| {
-        let hits = store.similar(&Principal::Operator, documents[0], chunk, 2).await.unwrap();
-        hits.into_iter().map(|hit| hit.document).collect::<Vec<_>>()
-    };
-    let of_both: BTreeSet<DocumentId> = similar(None).await.into_iter().collect();
-    assert_eq!(of_both, BTreeSet::from([documents[1], documents[2]]));
-    assert_eq!(similar(Some(second)).await[0], documents[2]);
-    let foreign = store.similar(&Principal::Operator, documents[1], Some(second), 2).await;
-    assert!(matches!(foreign, Err(StoreError::NoSuchChunk(_))), "{foreign:?}");
-    store.close().await;
 }

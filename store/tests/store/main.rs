@@ -8,6 +8,7 @@ mod filters;
 mod finding;
 mod mending;
 mod model;
+mod properties;
 mod qdrant;
 mod queue;
 mod receipts;

@@ -15,6 +15,7 @@ const MAX_VALUE_CHARS: usize = 500;
 /// What is searched is narrowed to. Several values of one key: any of them; several keys: all must hold. A document that
 /// does not have the property does not match.
 #[derive(Debug, ToSchema)]
+#[schema(as = Filter)]
 #[expect(dead_code, reason = "describes what is read by hand")]
 pub struct FilterShape {
     /// `pdf`, `word`, `slides`, `sheet`, `web`, `mail`, `text`, `book`, `article`, `data`, `code`, `image`, `archive` or

@@ -151,6 +151,62 @@ await check("search", async () => {
   await accessible();
 });
 
+await check("filters", async () => {
+  await page.goto(`${base}/#/search`);
+  await page.locator("input[type=search]").fill("documents");
+  await page.keyboard.press("Enter");
+  await page.locator("ol > li h2").first().waitFor();
+  // By keyboard: open, and choose the first value.
+  await page.locator("[data-filters]:visible").focus();
+  await page.keyboard.press("Enter");
+  await page.locator('[data-facet="type"] [data-value="pdf"]:visible').waitFor();
+  await page.keyboard.press("Tab");
+  await page.keyboard.press("Space");
+  await page.locator('[data-facet] [aria-pressed="true"]:visible').waitFor();
+  await page.locator("[data-clear]:visible").click();
+  expect(await page.evaluate(() => document.activeElement?.hasAttribute("data-filters")), "the focus is lost with the chip");
+  await page.locator('[data-facet="type"] [data-value="pdf"]:visible').click();
+  await page.waitForFunction(() => {
+    const titles = [...document.querySelectorAll("ol > li h2")].map((title) => title.textContent ?? "");
+    return titles.length > 0 && titles.every((title) => title.includes(".pdf"));
+  });
+  // The other types are counted as before, so that the filter can be widened.
+  const text = page.locator('[data-facet="type"] [data-value="text"]:visible');
+  expect(!(await text.textContent()).includes(" 0 "), "what a filter leaves out is not counted");
+  await accessible();
+  await shoot("filters open");
+  // It holds for questions too, and says so.
+  await page.goto(`${base}/#/`);
+  await page.locator('[data-chosen="type"]:visible').waitFor();
+  await page.locator("#question").fill(question);
+  await page.keyboard.press("Enter");
+  await page.locator("article .within").last().waitFor();
+  await page.locator("article .foot").last().waitFor();
+  const quoted = await page.locator("article").last().locator("[data-citation]").allTextContents();
+  expect(quoted.every((citation) => citation.includes(".pdf")), `an answer is not from the PDF: ${quoted}`);
+  await accessible();
+  await page.locator("[data-clear]:visible").click();
+  await page.locator("[data-chosen]").first().waitFor({ state: "detached" });
+});
+
+await check("similar documents", async () => {
+  await page.goto(`${base}/#/search`);
+  await page.locator("input[type=search]").fill("documents");
+  await page.keyboard.press("Enter");
+  await page.locator("ol > li > a").first().click();
+  await page.getByRole("dialog").waitFor();
+  const before = page.url();
+  await page.locator("[data-similar] summary").click();
+  await page.locator("[data-similar] li a").first().waitFor();
+  await accessible();
+  await shoot("similar documents open");
+  await page.locator("[data-similar] li a").first().click();
+  await page.waitForFunction((url) => location.href !== url, before);
+  await page.getByRole("dialog").waitFor();
+  await page.keyboard.press("Escape");
+  await page.getByRole("dialog").waitFor({ state: "detached" });
+});
+
 await check("removal", async () => {
   await page.goto(`${base}/#/library`);
   for (const file of [name, "broken.pdf", held]) {
@@ -216,6 +272,13 @@ await check("narrow", async () => {
     expect(overflow <= 0, `#/${view} is ${overflow} pixels too wide`);
     await shoot(`narrow ${view || "ask"}`);
   }
+  await page.goto(`${base}/#/search`);
+  await page.locator("[data-filters]:visible").click();
+  await page.locator("[data-facet]:visible").first().waitFor();
+  const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+  expect(overflow <= 0, `the filters are ${overflow} pixels too wide`);
+  await shoot("narrow filters");
+  await page.goto(`${base}/#/`);
   await openCitation();
 });
 
