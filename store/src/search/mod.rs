@@ -25,7 +25,7 @@ use crate::language::{Language, detect_query};
 use crate::lexical::analysis::matches;
 use crate::lexical::asked::Asked;
 use crate::lexical::{View, Wanted};
-use crate::sql::chunks::VisibleChunk;
+use crate::sql::visible::{CheckedChunk, ShownChunk};
 use crate::store::Store;
 
 use facets::About;
@@ -33,6 +33,8 @@ use fuse::Candidate;
 
 /// Candidates that each leg proposes.
 const CANDIDATES: usize = 100;
+/// Texts that are read beyond those asked for: so many are often copies of better ones.
+const COPIES_EXPECTED: usize = 5;
 
 /// What a caller may read: a filter in both indexes, and the last check in SQL. An empty scope finds
 /// nothing. Made by [`Store::scope`], for whoever asks.
@@ -221,57 +223,81 @@ impl Store {
 
         // The last check: what is not current or not in scope ends here, and its score with it.
         let mut visible =
-            self.database.visible_chunks(&proposed, &request.scope.collections, &request.scope.grant).await?;
+            self.database.checked_chunks(&proposed, &request.scope.collections, &request.scope.grant).await?;
         self.check_filter(&request.scope, &mut visible).await?;
         let lexical_scores = complete_lexical(pair, request, view, &wanted, lexical, &visible).await?;
         if wanted.phrases && request.mode != Mode::Dense {
-            visible.retain(|chunk| lexical_scores.contains_key(&chunk.indexed.id));
+            visible.retain(|chunk| lexical_scores.contains_key(&chunk.id));
         }
         let mut candidates: Vec<Candidate> = visible
             .iter()
             .enumerate()
             .map(|(place, chunk)| Candidate {
                 place,
-                lexical: lexical_scores.get(&chunk.indexed.id).copied(),
-                dense: request.query_embedding.as_deref().map(|query| dot(query, &chunk.indexed.embedding)),
+                lexical: lexical_scores.get(&chunk.id).copied(),
+                dense: request.query_embedding.as_deref().map(|query| dot(query, &chunk.embedding)),
                 score: 0.0,
             })
             .collect();
         let weight = dense_weight.unwrap_or_else(|| fuse::dense_weight(&wanted.asked));
         fuse::score(&mut candidates, request.mode, weight);
         candidates.sort_by(|left, right| {
-            let ids = || visible[left.place].indexed.id.cmp(&visible[right.place].indexed.id);
+            let ids = || visible[left.place].id.cmp(&visible[right.place].id);
             right.score.total_cmp(&left.score).then_with(ids)
         });
         let terms = wanted.terms();
-        let texts = candidates.iter().map(|candidate| visible[candidate.place].indexed.text.as_str());
-        let hits = copies::fold(texts, request.top_k).into_iter().map(|group| {
-            let chunk = |place: usize| &visible[candidates[place].place];
-            let id = chunk(group.place).indexed.id;
-            let ranks = (lexical_rank.get(&id).copied(), dense_rank.get(&id).copied());
-            let copies = group.copies.iter().map(|place| copy(chunk(*place)));
-            Hit { copies: copies.collect(), ..hit(chunk(group.place), &candidates[group.place], &terms, ranks) }
+        let order: Vec<ChunkId> = candidates.iter().map(|candidate| visible[candidate.place].id).collect();
+        let by_id: HashMap<ChunkId, &Candidate> = order.iter().copied().zip(&candidates).collect();
+        let (shown, groups) = self.listed(&order, request.top_k, &request.scope.grant).await?;
+        let hits = groups.into_iter().filter_map(|group| {
+            let chunk = &shown[group.place];
+            let ranks = (lexical_rank.get(&chunk.id).copied(), dense_rank.get(&chunk.id).copied());
+            let copies = group.copies.iter().map(|place| copy(&shown[*place])).collect();
+            Some(Hit { copies, ..hit(chunk, by_id.get(&chunk.id)?, &terms, ranks) })
         });
         let hits = hits.collect();
-        let dense = candidates.iter().map(|candidate| visible[candidate.place].indexed.id);
+        let dense = order.iter().copied();
         let dense = dense.filter(|chunk| dense_rank.contains_key(chunk)).collect();
         let corrected = wanted.corrected.clone();
         let words = (request.mode != Mode::Dense).then_some(wanted);
         Ok(Found { hits, corrected, about: About { words, dense } })
     }
 
+    /// The first `top_k` different texts of chunks in their order, and which say the same. The texts of those that are
+    /// far behind are not read.
+    async fn listed(
+        &self,
+        order: &[ChunkId],
+        top_k: usize,
+        grant: &Grant,
+    ) -> Result<(Vec<ShownChunk>, Vec<copies::Group>)> {
+        let mut shown: Vec<ShownChunk> = Vec::new();
+        let mut read = 0;
+        loop {
+            let more = &order[read..order.len().min((read * 2).max(top_k + COPIES_EXPECTED))];
+            shown.extend(self.database.shown_chunks(more, grant).await?);
+            read += more.len();
+            let groups = copies::fold(shown.iter().map(|chunk| chunk.text.as_str()), top_k);
+            // The last text that was read must be one too many, or there may be more copies behind it.
+            let is_through = groups.iter().map(|group| 1 + group.copies.len()).sum::<usize>() < shown.len();
+            if is_through || read == order.len() {
+                return Ok((shown, groups));
+            }
+        }
+    }
+
     /// What SQL says of the filter, and of the documents that are asked for.
-    async fn check_filter(&self, scope: &Scope, visible: &mut Vec<VisibleChunk>) -> Result<()> {
+    async fn check_filter(&self, scope: &Scope, visible: &mut Vec<CheckedChunk>) -> Result<()> {
         if let Some(documents) = &scope.documents {
-            visible.retain(|chunk| documents.contains(&chunk.indexed.document));
+            visible.retain(|chunk| documents.contains(&chunk.document));
         }
         if !scope.filter.is_empty() {
-            let revisions: BTreeSet<RevisionId> = visible.iter().map(|chunk| chunk.indexed.revision).collect();
+            let revisions: BTreeSet<RevisionId> = visible.iter().map(|chunk| chunk.revision).collect();
             let properties = self.database.properties(&revisions.into_iter().collect::<Vec<_>>()).await?;
             visible.retain(|chunk| {
-                let known = properties.get(&chunk.indexed.revision);
-                let is_excepted = scope.filter.except == Some(chunk.indexed.document);
-                !is_excepted && known.is_some_and(|properties| scope.filter.admits(properties, chunk.indexed.language))
+                let known = properties.get(&chunk.revision);
+                let is_excepted = scope.filter.except == Some(chunk.document);
+                !is_excepted && known.is_some_and(|properties| scope.filter.admits(properties, chunk.language))
             });
         }
         Ok(())
@@ -314,11 +340,11 @@ async fn complete_lexical(
     view: Arc<View>,
     wanted: &Wanted,
     found: Scored,
-    visible: &[VisibleChunk],
+    visible: &[CheckedChunk],
 ) -> Result<HashMap<ChunkId, f32>> {
     let mut scores: HashMap<ChunkId, f32> = found.into_iter().collect();
     let missing: Vec<ChunkId> =
-        visible.iter().map(|chunk| chunk.indexed.id).filter(|chunk| !scores.contains_key(chunk)).collect();
+        visible.iter().map(|chunk| chunk.id).filter(|chunk| !scores.contains_key(chunk)).collect();
     if request.mode == Mode::Hybrid && !missing.is_empty() {
         let (pair, wanted) = (Arc::clone(pair), wanted.clone());
         let completed = blocking(move || pair.lexical.scores(&view, &wanted, &missing)).await;
@@ -355,17 +381,17 @@ fn dot(left: &[f32], right: &[f32]) -> f32 {
 }
 
 /// The document's title, or its file name.
-fn title(chunk: &VisibleChunk) -> String {
-    chunk.indexed.title.clone().unwrap_or_else(|| chunk.file_name.clone())
+fn title(chunk: &ShownChunk) -> String {
+    chunk.title.clone().unwrap_or_else(|| chunk.file_name.clone())
 }
 
-fn copy(chunk: &VisibleChunk) -> Copy {
+fn copy(chunk: &ShownChunk) -> Copy {
     Copy {
-        chunk: chunk.indexed.id,
-        document: chunk.indexed.document,
+        chunk: chunk.id,
+        document: chunk.document,
         title: title(chunk),
         file_name: chunk.file_name.clone(),
-        heading_path: chunk.indexed.heading_path.clone(),
+        heading_path: chunk.heading_path.clone(),
         page: chunk.page,
         char_start: chunk.char_start,
         char_end: chunk.char_end,
@@ -373,26 +399,25 @@ fn copy(chunk: &VisibleChunk) -> Copy {
 }
 
 fn hit(
-    chunk: &VisibleChunk,
+    chunk: &ShownChunk,
     candidate: &Candidate,
     terms: &BTreeSet<String>,
     (lexical_rank, dense_rank): (Option<u32>, Option<u32>),
 ) -> Hit {
-    let indexed = &chunk.indexed;
     Hit {
-        chunk: indexed.id,
-        document: indexed.document,
-        revision: indexed.revision,
+        chunk: chunk.id,
+        document: chunk.document,
+        revision: chunk.revision,
         title: title(chunk),
         file_name: chunk.file_name.clone(),
         media_type: chunk.media_type.clone(),
-        highlights: matches(&indexed.text, indexed.language, terms),
-        text: indexed.text.clone(),
-        heading_path: indexed.heading_path.clone(),
+        highlights: matches(&chunk.text, chunk.language, terms),
+        text: chunk.text.clone(),
+        heading_path: chunk.heading_path.clone(),
         page: chunk.page,
         char_start: chunk.char_start,
         char_end: chunk.char_end,
-        language: indexed.language,
+        language: chunk.language,
         score: candidate.score,
         lexical_score: candidate.lexical,
         lexical_rank,

@@ -1,23 +1,27 @@
 //! Passages of other documents near to a document, or to one chunk of it. The vectors are those that the document was
 //! found by; no model is needed.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use futures::future::try_join_all;
 
 use super::fuse::Candidate;
-use super::{CANDIDATES, Filter, Hit, Scope, blocking, copies, copy, dot, hit};
+use super::{Filter, Hit, Scope, copies, copy, dot, hit};
 use crate::Result;
 use crate::access::Principal;
 use crate::error::StoreError;
 use crate::ids::{ChunkId, DocumentId};
-use crate::sql::chunks::VisibleChunk;
+use crate::sql::visible::{CheckedChunk, ShownChunk};
 use crate::store::Store;
 
 /// Chunks of a document that stand for it, spread over its length.
 const SAMPLE: u32 = 128;
 /// Of these, the ones that the index is asked with, beside their mean: a document has more than one subject.
 const PROBES: usize = 7;
+/// Chunks that each of these proposes.
+const CANDIDATES: usize = 50;
+/// The best ones that are read, for each document that is asked for: most documents have several among them.
+const READ_PER_DOCUMENT: usize = 8;
 
 /// What other passages are compared with.
 struct Likeness {
@@ -85,38 +89,42 @@ impl Store {
         let found = try_join_all(probes.iter().map(|probe| pair.dense.search(probe, &scope, CANDIDATES))).await?;
         let proposed: BTreeSet<ChunkId> = found.into_iter().flatten().map(|(chunk, _)| chunk).collect();
         let proposed: Vec<ChunkId> = proposed.into_iter().collect();
-        let mut visible = self.database.visible_chunks(&proposed, &scope.collections, &scope.grant).await?;
+        let mut visible = self.database.checked_chunks(&proposed, &scope.collections, &scope.grant).await?;
         self.check_filter(&scope, &mut visible).await?;
-        blocking(move || Ok(best_of_each(&likeness, &visible, top_k))).await
+        let mut candidates = scored(&likeness, &visible);
+        candidates.truncate(top_k.max(1) * READ_PER_DOCUMENT);
+        let order: Vec<ChunkId> = candidates.iter().map(|candidate| visible[candidate.place].id).collect();
+        let by_id: HashMap<ChunkId, &Candidate> = order.iter().copied().zip(&candidates).collect();
+        let shown = self.database.shown_chunks(&order, &scope.grant).await?;
+        Ok(best_of_each(&by_id, &shown, top_k))
     }
 }
 
-fn best_of_each(likeness: &Likeness, visible: &[VisibleChunk], top_k: usize) -> Vec<Hit> {
-    let mut scored: Vec<Candidate> = visible
-        .iter()
-        .enumerate()
-        .map(|(place, chunk)| {
-            let vector = &chunk.indexed.embedding;
-            let dense = Some(dot(&likeness.mean, vector));
-            Candidate { place, lexical: None, dense, score: likeness.score(vector) }
-        })
-        .collect();
-    scored.sort_by(|left, right| {
-        let ids = || visible[left.place].indexed.id.cmp(&visible[right.place].indexed.id);
+/// Best first.
+fn scored(likeness: &Likeness, visible: &[CheckedChunk]) -> Vec<Candidate> {
+    let candidates = visible.iter().enumerate().map(|(place, chunk)| {
+        let dense = Some(dot(&likeness.mean, &chunk.embedding));
+        Candidate { place, lexical: None, dense, score: likeness.score(&chunk.embedding) }
+    });
+    let mut candidates: Vec<Candidate> = candidates.collect();
+    candidates.sort_by(|left, right| {
+        let ids = || visible[left.place].id.cmp(&visible[right.place].id);
         right.score.total_cmp(&left.score).then_with(ids)
     });
-    let texts = scored.iter().map(|candidate| visible[candidate.place].indexed.text.as_str());
+    candidates
+}
+
+fn best_of_each(by_id: &HashMap<ChunkId, &Candidate>, shown: &[ShownChunk], top_k: usize) -> Vec<Hit> {
     let mut listed: BTreeSet<DocumentId> = BTreeSet::new();
     let mut hits = Vec::new();
-    for group in copies::fold(texts, usize::MAX) {
-        let chunk = |place: usize| &visible[scored[place].place];
-        let document = chunk(group.place).indexed.document;
-        if hits.len() >= top_k || !listed.insert(document) {
+    for group in copies::fold(shown.iter().map(|chunk| chunk.text.as_str()), usize::MAX) {
+        let chunk = &shown[group.place];
+        let Some(candidate) = by_id.get(&chunk.id) else { continue };
+        if hits.len() >= top_k || !listed.insert(chunk.document) {
             continue;
         }
-        let copies = group.copies.iter().map(|place| copy(chunk(*place))).collect();
-        let found = hit(chunk(group.place), &scored[group.place], &BTreeSet::new(), (None, None));
-        hits.push(Hit { copies, ..found });
+        let copies = group.copies.iter().map(|place| copy(&shown[*place])).collect();
+        hits.push(Hit { copies, ..hit(chunk, candidate, &BTreeSet::new(), (None, None)) });
     }
     hits
 }

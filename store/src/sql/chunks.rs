@@ -51,17 +51,6 @@ pub struct StoredRevision {
     pub chunks: u64,
 }
 
-/// A chunk as a search result needs it; only those that may be shown.
-#[derive(Debug, Clone)]
-pub struct VisibleChunk {
-    pub indexed: IndexedChunk,
-    pub file_name: String,
-    pub media_type: String,
-    pub page: Option<u32>,
-    pub char_start: u32,
-    pub char_end: u32,
-}
-
 impl Database {
     pub async fn insert_chunks(
         &self,
@@ -132,49 +121,6 @@ impl Database {
         };
         let properties = self.properties(&[revision]).await?.remove(&revision);
         Ok(IndexedRevision { listing: Listing::of(revision, own), properties, chunks })
-    }
-
-    /// Those of the chunks that belong to the current revision of a document in the collections, and that the grant
-    /// opens.
-    pub async fn visible_chunks(
-        &self,
-        chunks: &[ChunkId],
-        collections: &[CollectionId],
-        grant: &Grant,
-    ) -> Result<Vec<VisibleChunk>> {
-        let mut found = Vec::with_capacity(chunks.len());
-        for part in chunks.chunks(ROWS_PER_STATEMENT) {
-            let statement = format!(
-                "select k.id, k.revision_id, k.document_id, r.collection_id, r.title, k.heading_path, k.text, k.language, \
-                 k.embedding, d.file_name, r.media_type, k.page, k.char_start, k.char_end \
-                 from chunks k join revisions r on r.id = k.revision_id \
-                 join documents d on d.id = k.document_id and d.current_revision = k.revision_id \
-                 where k.id in ({}) and {}",
-                places(1, part.len()),
-                may_read(grant, part.len() + 1)
-            );
-            let mut query = sqlx::query(AssertSqlSafe(statement));
-            for chunk in part {
-                query = query.bind(chunk.to_string());
-            }
-            for row in &bind(query, grant).fetch_all(&self.pool).await? {
-                let indexed = read_indexed(row)?;
-                if !collections.contains(&indexed.collection) {
-                    continue;
-                }
-                let page: Option<i64> = row.try_get("page")?;
-                let (char_start, char_end): (i64, i64) = (row.try_get("char_start")?, row.try_get("char_end")?);
-                found.push(VisibleChunk {
-                    indexed,
-                    file_name: row.try_get("file_name")?,
-                    media_type: row.try_get("media_type")?,
-                    page: page.map(|page| page as u32),
-                    char_start: char_start as u32,
-                    char_end: char_end as u32,
-                });
-            }
-        }
-        Ok(found)
     }
 
     /// Vectors that a set has of a document's current revision, in order: of one chunk, or of every `step`-th.

@@ -23,6 +23,7 @@ pub mod sources;
 pub mod syncs;
 pub mod traces;
 pub mod users;
+pub mod visible;
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -173,6 +174,22 @@ impl Database {
         match self.kind {
             Kind::Sqlite => "",
             Kind::Postgres => "for key share",
+        }
+    }
+
+    /// The texts of all rows as one, a line each.
+    fn joined(&self, text: &str) -> String {
+        match self.kind {
+            Kind::Sqlite => format!("group_concat({text}, char(10))"),
+            Kind::Postgres => format!("string_agg({text}, chr(10))"),
+        }
+    }
+
+    /// Bytes as text.
+    fn hexadecimal(&self, bytes: &str) -> String {
+        match self.kind {
+            Kind::Sqlite => format!("hex({bytes})"),
+            Kind::Postgres => format!("encode({bytes}, 'hex')"),
         }
     }
 

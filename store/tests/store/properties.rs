@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use terroir_store::{
-    ChunkId, DocumentId, Filter, Language, Mode, NewDocument, NewSource, Principal, SearchRequest, StoreError,
+    ChunkId, DocumentId, Filter, Language, Mode, NewDocument, NewSource, Principal, SearchRequest, SetId, StoreError,
 };
 
 use crate::bench::{DIMENSIONS, LEASE, Random, Setting};
@@ -109,7 +109,7 @@ async fn embedded_indexes_of_an_older_version_are_built_anew() {
     store.close().await;
     drop(store);
     tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-    let indexes = folder.path().join("indexes");
+    let indexes = folder.path().join("indexes").join(SetId::FIRST.to_string());
     let set = indexes.join(std::fs::read_to_string(indexes.join("current")).unwrap());
     std::fs::remove_dir_all(set.join("lexical")).unwrap();
     std::fs::create_dir(set.join("lexical")).unwrap();
