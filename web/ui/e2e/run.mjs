@@ -248,6 +248,36 @@ await check("sources", async () => {
   await row.waitFor({ state: "detached" });
 });
 
+await check("follow up", async () => {
+  await ask(question);
+  await page.locator("#question").fill("And how is it checked?");
+  await page.keyboard.press("Enter");
+  await page.locator("[data-understood]").waitFor();
+  await page.locator("article .foot").nth(1).waitFor();
+  await accessible();
+  await page.locator("[data-new-conversation]").click();
+  expect((await page.locator("article").count()) === 0, "the conversation is still there");
+});
+
+await check("quality", async () => {
+  await page.goto(`${base}/#/quality`);
+  await page.locator("[data-propose]").click();
+  await page.locator('[data-question="proposed"]').first().waitFor();
+  await page.locator('[data-question="proposed"] [data-action="keep"]').first().click();
+  await page.locator('[data-confirmed="1"]').waitFor();
+  await page.locator("[data-build-set] input").fill("96");
+  await page.locator("[data-build-set] button").click();
+  await page.locator('[data-set="beside"] [data-action="compare"]').click();
+  await page.locator('[data-comparison="not_measured"]').waitFor();
+  await accessible();
+  await shoot("quality compared");
+  await page.locator('[data-set="beside"] [data-action="use"]').click();
+  await page.locator("dialog[open] [data-confirm]").click();
+  await page.locator('[data-set="in_use"]').getByText("96").waitFor();
+  await page.locator('[data-set="kept"] [data-action="drop"]').click();
+  await page.locator('[data-set="kept"]').waitFor({ state: "detached" });
+});
+
 await check("French", async () => {
   await page.locator("[data-language]").click();
   await page.getByText("Rien ne quitte cette machine.").waitFor();
@@ -265,7 +295,7 @@ await check("dark", async () => {
 
 await check("narrow", async () => {
   await page.setViewportSize({ width: 360, height: 740 });
-  for (const view of ["sources", "library", "search", ""]) {
+  for (const view of ["sources", "library", "search", "quality", ""]) {
     await page.goto(`${base}/#/${view}`);
     await page.waitForTimeout(300);
     const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
