@@ -31,6 +31,12 @@ pub(crate) struct Attachment<'a> {
     pub(crate) bytes: Cow<'a, [u8]>,
 }
 
+/// `Anna Keller <anna@example.org>` is Anna Keller; who has no name is known by the address.
+fn name_of(sender: &str) -> &str {
+    let name = sender.split_once('<').map_or(sender, |(name, _)| name).trim().trim_matches('"').trim();
+    if name.is_empty() { sender } else { name }
+}
+
 impl Message<'_> {
     pub(crate) fn read(self, media_type: MediaType, enclosure: &mut Enclosure<'_>) -> ParsedDocument {
         let mut builder = BlockBuilder::default();
@@ -52,7 +58,7 @@ impl Message<'_> {
         }
         let subject = one_line(&self.subject);
         let mut metadata = Metadata { year: self.date.as_deref().and_then(year), ..Metadata::default() };
-        self.from.iter().for_each(|name| metadata.add_authors(name));
+        self.from.iter().for_each(|sender| metadata.add_authors(name_of(sender)));
         let title = (!subject.is_empty()).then_some(subject);
         let document = ParsedDocument::flowing(media_type, title, builder.finish(), warnings);
         ParsedDocument { metadata, ..document }
@@ -80,6 +86,24 @@ impl Message<'_> {
             && let Err(error) = rtf::read_fragment(rtf, enclosure.limits, builder)
         {
             warnings.push(Warning::new("unread_body", format!("the body in RTF: {error}"), None));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_author_is_a_name_where_there_is_one() {
+        for (sender, name) in [
+            ("José García <jose@example.org>", "José García"),
+            ("\"Keller, Anna\" <anna@example.org>", "Keller, Anna"),
+            ("anna@example.org", "anna@example.org"),
+            ("<anna@example.org>", "<anna@example.org>"),
+            ("", ""),
+        ] {
+            assert_eq!(name_of(sender), name);
         }
     }
 }

@@ -21,7 +21,7 @@ fn orchard() -> (Service, [String; 4]) {
         ("quinces.eml", MAIL.as_bytes()),
         ("quinces.pdf", pdf.as_slice()),
         ("verger.txt", FRENCH.as_bytes()),
-        ("quinces.csv", "fruit,price\nquinces,3 francs\n".as_bytes()),
+        ("quinces.csv", "fruit,price\nquinces,three crowns\n".as_bytes()),
     ];
     let ids = documents.map(|(name, bytes)| {
         let document = service.add(name, bytes);
