@@ -402,7 +402,7 @@ async fn random_steps(folder: &Path, setting: &Setting, seed: u64, steps: u32) {
                 store = open(folder, setting).await;
             }
         }
-        for _ in 0..3 {
+        for _ in 0..2 {
             check(&store, &world, &mut random, &format!("seed {seed} step {step}")).await;
         }
     }
@@ -416,6 +416,6 @@ async fn random_steps(folder: &Path, setting: &Setting, seed: u64, steps: u32) {
 async fn what_a_filter_lets_through_and_what_is_counted_is_what_the_model_says() {
     for (seed, setting) in (7..).zip(settings()) {
         let folder = tempfile::tempdir().unwrap();
-        random_steps(folder.path(), &setting, seed, 60).await;
+        random_steps(folder.path(), &setting, seed, 40).await;
     }
 }

@@ -31,7 +31,7 @@ async fn a_source_that_is_closed_is_as_one_that_is_not_there() {
     let made = Made {
         media_type: "application/pdf",
         source: Some(source.id.to_string()),
-        authors: vec![2],
+        authors: vec![3],
         year: Some(2020),
         chunks: vec![(Language::English, true)],
         readers: Some(vec!["bert"]),
@@ -67,7 +67,7 @@ async fn points_of_an_older_version_are_written_anew() {
     let made = Made {
         media_type: "application/pdf",
         source: None,
-        authors: vec![2],
+        authors: vec![3],
         year: Some(2020),
         chunks: vec![(Language::English, true)],
         readers: None,
@@ -100,7 +100,7 @@ async fn embedded_indexes_of_an_older_version_are_built_anew() {
     let made = Made {
         media_type: "application/pdf",
         source: None,
-        authors: vec![2],
+        authors: vec![3],
         year: Some(2020),
         chunks: vec![(Language::English, true)],
         readers: None,
