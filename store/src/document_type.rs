@@ -47,7 +47,7 @@ const OTHER: &str = "other";
 /// The type of a document of this media type.
 pub fn document_type(media_type: &str) -> &'static str {
     let is_of = |known: &&str| media_type == *known || (known.ends_with('/') && media_type.starts_with(*known));
-    TYPES.iter().find(|(_, media_types)| media_types.iter().any(|known| is_of(&known))).map_or(OTHER, |(name, _)| name)
+    TYPES.iter().find(|(_, media_types)| media_types.iter().any(&is_of)).map_or(OTHER, |(name, _)| name)
 }
 
 /// Every name that there is.

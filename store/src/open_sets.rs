@@ -236,10 +236,6 @@ fn remove_strangers(options: &StoreOptions, wanted: &Wanted) -> Result<()> {
 }
 
 fn remove(path: &Path) -> Result<()> {
-    if path.is_dir() {
-        fs_err::remove_dir_all(path)?
-    } else {
-        fs_err::remove_file(path)?
-    }
-    Ok(())
+    let removed = if path.is_dir() { fs_err::remove_dir_all(path) } else { fs_err::remove_file(path) };
+    Ok(removed?)
 }

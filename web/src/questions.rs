@@ -117,11 +117,12 @@ impl Service {
     ) -> ApiResult<SearchResponse> {
         let request = SearchRequest { query, query_embedding: None, scope, mode, top_k };
         let (set, _) = self.encoders.in_use().await?;
-        match self.search_in(&set, request.clone(), facets).await {
+        // Boxed: there may be two of them, and what waits for an answer holds both.
+        match Box::pin(self.search_in(&set, request.clone(), facets)).await {
             // Another set took its place in between: the query's vector has to be of that one's model.
             Err(SearchError::Store(StoreError::SetChanged)) => {
                 let (set, _) = self.encoders.in_use().await?;
-                Ok(self.search_in(&set, request, facets).await?)
+                Ok(Box::pin(self.search_in(&set, request, facets)).await?)
             }
             found => Ok(found?),
         }

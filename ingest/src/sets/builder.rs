@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use terroir_store::{IndexSet, RevisionId, SetState, Store, StoreError};
+use terroir_store::{IndexSet, Language, RevisionId, SetState, Store, StoreError};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use uuid::Uuid;
@@ -101,7 +101,7 @@ impl Bench {
         let language = self.store.language_of(stored.document).await?;
         let structure = Structure::from_bytes(&stored.structure).map_err(|error| Failure::Kept(error.to_string()))?;
         let unlike = || Failure::Kept("its text and its structure are not of one document".into());
-        let language = language.map(|language| language.as_str());
+        let language = language.map(Language::as_str);
         let document = structure.document(&stored.text, stored.title, language).ok_or_else(unlike)?;
         let encoder = self.encoders.of(set).await?;
         let (document, chunks) = chunked(document, set, encoder.clone()).await?;

@@ -227,7 +227,7 @@ fn scope_filter(scope: &Scope) -> Result<Filter> {
         match condition {
             Condition::OneOf(key, values) => must.push(json!({"key": key, "match": {"any": values}})),
             Condition::Between(key, first, last) => {
-                must.push(json!({"key": key, "range": {"gte": first, "lte": last}}))
+                must.push(json!({"key": key, "range": {"gte": first, "lte": last}}));
             }
             Condition::Not(key, value) => must_not.push(json!({"key": key, "match": {"value": value}})),
         }

@@ -214,15 +214,12 @@ impl SegmentCollector for SegmentDocuments {
         let document = u128::from(high) << 64 | u128::from(low);
         let place = match self.last {
             Some(last) if self.seen[last].document == document => last,
-            _ => match self.places.get(&document) {
-                Some(place) => *place,
-                None => {
-                    let seen = self.see(chunk, document);
-                    self.places.insert(document, self.seen.len());
-                    self.seen.push(seen);
-                    self.seen.len() - 1
-                }
-            },
+            _ => self.places.get(&document).copied().unwrap_or_else(|| {
+                let seen = self.see(chunk, document);
+                self.places.insert(document, self.seen.len());
+                self.seen.push(seen);
+                self.seen.len() - 1
+            }),
         };
         self.last = Some(place);
         let language = self.language.as_ref().and_then(|column| column.ords().first(chunk));

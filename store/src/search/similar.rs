@@ -38,7 +38,9 @@ impl Likeness {
         }
         let length = dot(&mean, &mean).sqrt();
         if length > f32::EPSILON {
-            mean.iter_mut().for_each(|value| *value /= length);
+            for value in &mut mean {
+                *value /= length;
+            }
         } else {
             // Chunks that speak of opposite things have no mean.
             mean.clone_from(&vectors[0]);

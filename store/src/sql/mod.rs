@@ -133,7 +133,7 @@ impl Database {
         Ok(row.try_get(0)?)
     }
 
-    /// Asked for before a table is read that may not be there: in PostgreSQL a failed statement is written to the
+    /// Asked for before a table is read that may not be there: in `PostgreSQL` a failed statement is written to the
     /// server's log.
     async fn has_table(&self, name: &str) -> Result<bool> {
         let known = match self.kind {

@@ -151,8 +151,8 @@ mod tests {
     #[test]
     fn numbers_come_back_from_their_digits() {
         let numbers = [0.5_f32, -1.25e-30, f32::MAX, -0.0];
-        let digits: String =
-            numbers.iter().flat_map(|number| number.to_le_bytes()).map(|byte| format!("{byte:02X}")).collect();
+        let bytes: Vec<u8> = numbers.iter().flat_map(|number| number.to_le_bytes()).collect();
+        let digits = crate::blobs::hexadecimal(&bytes).to_uppercase();
         assert_eq!(floats(&digits).as_deref(), Some(&numbers[..]));
         assert_eq!(floats(&digits.to_lowercase()).as_deref(), Some(&numbers[..]));
         assert_eq!(floats(""), Some(Vec::new()));

@@ -224,7 +224,9 @@ impl World {
                     self.holds(filter, known, *language).iter().enumerate().all(|(key, holds)| key == own || *holds)
                 };
                 if chunks.iter().any(others_hold) {
-                    values.into_iter().for_each(|value| *counted[own].entry(value).or_default() += 1);
+                    for value in values {
+                        *counted[own].entry(value).or_default() += 1;
+                    }
                 }
             }
         }

@@ -36,7 +36,9 @@ fn vector(set: &IndexSet, word: &str) -> Vec<f32> {
     let mut random = Random(seed + 1);
     let mut numbers: Vec<f32> = (0..set.dimensions).map(|_| random.next(2_001) as f32 / 1_000.0 - 1.0).collect();
     let length = numbers.iter().map(|number| number * number).sum::<f32>().sqrt().max(f32::MIN_POSITIVE);
-    numbers.iter_mut().for_each(|number| *number /= length);
+    for number in &mut numbers {
+        *number /= length;
+    }
     numbers
 }
 
