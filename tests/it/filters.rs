@@ -100,7 +100,7 @@ fn what_is_wrong_with_a_filter_is_told() {
     ] {
         let search = service.post("/api/v1/search", &json!({"query": "quinces", "filter": filter}));
         let ask = service.post("/api/v1/ask", &json!({"question": "quinces?", "filter": filter}));
-        let encoded: String = filter.to_string().bytes().map(|byte| format!("%{byte:02x}")).collect();
+        let encoded = filter.to_string().bytes().fold(String::new(), |text, byte| format!("{text}%{byte:02x}"));
         let browse = service.get(&format!("/api/v1/facets?filter={encoded}"));
         for reply in [search, ask, browse] {
             assert_eq!((reply.status, reply.error_code()), (400, "invalid_request".to_owned()), "{}", reply.text);

@@ -92,7 +92,7 @@ fn a_worse_model_is_refused_and_a_forced_switch_can_be_taken_back() {
 fn shorter_chunks_are_made_of_what_is_kept_and_survive_kills() {
     let mut service = Service::start(&database());
     questions(&service);
-    let long: String = (0..60).map(|line| format!("Parcel {line} of the long register lies by the river. ")).collect();
+    let long = "Another parcel of the long register lies by the river. ".repeat(60);
     let register = service.add("register.txt", long.as_bytes())["id"].as_str().unwrap().to_owned();
     let chunks = |service: &Service| service.get(&format!("/api/v1/documents/{register}")).json()["chunks"].as_u64();
     let before = chunks(&service);
