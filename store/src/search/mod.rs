@@ -7,6 +7,7 @@ mod facets;
 mod filter;
 mod fuse;
 mod similar;
+mod understood;
 
 pub use facets::{FacetValue, Facets};
 pub use filter::Filter;
@@ -21,15 +22,15 @@ use crate::access::{COLLECTION_READERS, Grant};
 use crate::error::StoreError;
 use crate::ids::{ChunkId, CollectionId, DocumentId, RevisionId, SetId};
 use crate::indexes::{IndexPair, Indexes};
-use crate::language::{Language, detect_query};
-use crate::lexical::analysis::matches;
-use crate::lexical::asked::Asked;
-use crate::lexical::{View, Wanted};
+use crate::language::Language;
+use crate::lexical::analysis::{Marks, matches};
+use crate::lexical::{Alternatives, View, Wanted};
 use crate::sql::chunks::VisibleChunk;
 use crate::store::Store;
 
 use facets::About;
 use fuse::Candidate;
+use understood::Understood;
 
 /// Candidates that each leg proposes.
 const CANDIDATES: usize = 100;
@@ -83,6 +84,9 @@ pub struct SearchResponse {
     /// The query's words as they were looked for, if one of them is in no passage in scope and another spelling
     /// of it is.
     pub corrected: Option<String>,
+    /// What lexicons in scope have beside the query's words, as they have it and in the order of the query. All that was
+    /// looked for as well, found or not: so it says nothing of any document.
+    pub expanded: Vec<String>,
     /// Of the documents that the search is about, where they were asked for.
     pub facets: Option<Facets>,
 }
@@ -170,30 +174,19 @@ impl Store {
         }
         // One pair for the whole search: another may take its place meanwhile.
         let pair = indexes.pair().await;
-        let in_scope = self.database.languages(&request.scope.grant, &request.scope.collections).await?;
-        let scope = request.scope.clone();
-        // A document in one language may hold chunks in another.
-        let (view, analysed) = {
-            let pair = Arc::clone(&pair);
-            blocking(move || {
-                let view = pair.lexical.view(scope)?;
-                let languages = pair.lexical.languages(&view)?;
-                Ok((Arc::new(view), languages))
-            })
-            .await?
+        let lexicons = self.lexicons.of(&self.database, &request.scope).await?;
+        let understood = self.understand(&pair, &request.scope, &request.query, lexicons).await?;
+        let mut response = SearchResponse {
+            hits: Vec::new(),
+            took_ms: 0,
+            query_language: understood.asked.language,
+            corrected: None,
+            expanded: understood.expansion.alternatives(),
+            facets: None,
         };
-        let shares: Vec<(Language, u64)> = in_scope
-            .into_iter()
-            .map(|language| (language, analysed.get(&language).copied().unwrap_or_default().max(1)))
-            .collect();
-        let query_language = detect_query(&request.query, &shares);
-        let analysed: Vec<Language> = analysed.into_keys().collect();
-        let asked = Asked::read(&request.query, query_language, &analysed);
-        let mut response =
-            SearchResponse { hits: Vec::new(), took_ms: 0, query_language, corrected: None, facets: None };
         let mut about = About { words: None, dense: Vec::new() };
         if !request.scope.collections.is_empty() && request.top_k > 0 {
-            let found = self.find(&pair, request, view, asked, dense_weight).await?;
+            let found = self.find(&pair, request, understood, dense_weight).await?;
             (response.hits, response.corrected, about) = (found.hits, found.corrected, found.about);
         }
         if with_facets {
@@ -207,12 +200,12 @@ impl Store {
         &self,
         pair: &Arc<IndexPair>,
         request: &SearchRequest,
-        view: Arc<View>,
-        asked: Asked,
+        understood: Understood,
         dense_weight: Option<f32>,
     ) -> Result<Found> {
         let limit = CANDIDATES.max(request.top_k * 2);
-        let (lexical, wanted, dense) = legs(pair, request, &view, asked, limit).await?;
+        let view = Arc::clone(&understood.view);
+        let (lexical, wanted, dense) = legs(pair, request, understood, limit).await?;
         let (lexical, dense) = (ordered(lexical), ordered(dense));
         let lexical_rank = ranks(&lexical);
         let dense_rank = ranks(&dense);
@@ -243,14 +236,14 @@ impl Store {
             let ids = || visible[left.place].indexed.id.cmp(&visible[right.place].indexed.id);
             right.score.total_cmp(&left.score).then_with(ids)
         });
-        let terms = wanted.terms();
+        let marks = wanted.marks();
         let texts = candidates.iter().map(|candidate| visible[candidate.place].indexed.text.as_str());
         let hits = copies::fold(texts, request.top_k).into_iter().map(|group| {
             let chunk = |place: usize| &visible[candidates[place].place];
             let id = chunk(group.place).indexed.id;
             let ranks = (lexical_rank.get(&id).copied(), dense_rank.get(&id).copied());
             let copies = group.copies.iter().map(|place| copy(chunk(*place)));
-            Hit { copies: copies.collect(), ..hit(chunk(group.place), &candidates[group.place], &terms, ranks) }
+            Hit { copies: copies.collect(), ..hit(chunk(group.place), &candidates[group.place], &marks, ranks) }
         });
         let hits = hits.collect();
         let dense = candidates.iter().map(|candidate| visible[candidate.place].indexed.id);
@@ -284,15 +277,16 @@ type Scored = Vec<(ChunkId, f32)>;
 async fn legs(
     pair: &Arc<IndexPair>,
     request: &SearchRequest,
-    view: &Arc<View>,
-    asked: Asked,
+    understood: Understood,
     limit: usize,
 ) -> Result<(Scored, Wanted, Scored)> {
     let lexical = {
-        let (pair, view) = (Arc::clone(pair), Arc::clone(view));
+        let pair = Arc::clone(pair);
         let is_searched = request.mode != Mode::Dense;
         blocking(move || {
-            let mut wanted = pair.lexical.want(&view, asked)?;
+            let Understood { view, asked, expansion, languages } = understood;
+            let alternatives = Alternatives::of(&asked, &expansion, &languages);
+            let mut wanted = pair.lexical.want(&view, asked, alternatives)?;
             let found = if is_searched { pair.lexical.search(&view, &mut wanted, limit)? } else { Vec::new() };
             Ok((found, wanted))
         })
@@ -375,7 +369,7 @@ fn copy(chunk: &VisibleChunk) -> Copy {
 fn hit(
     chunk: &VisibleChunk,
     candidate: &Candidate,
-    terms: &BTreeSet<String>,
+    marks: &Marks,
     (lexical_rank, dense_rank): (Option<u32>, Option<u32>),
 ) -> Hit {
     let indexed = &chunk.indexed;
@@ -386,7 +380,7 @@ fn hit(
         title: title(chunk),
         file_name: chunk.file_name.clone(),
         media_type: chunk.media_type.clone(),
-        highlights: matches(&indexed.text, indexed.language, terms),
+        highlights: matches(&indexed.text, indexed.language, marks),
         text: indexed.text.clone(),
         heading_path: indexed.heading_path.clone(),
         page: chunk.page,

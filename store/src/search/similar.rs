@@ -11,6 +11,7 @@ use crate::Result;
 use crate::access::Principal;
 use crate::error::StoreError;
 use crate::ids::{ChunkId, DocumentId};
+use crate::lexical::analysis::Marks;
 use crate::sql::chunks::VisibleChunk;
 use crate::store::Store;
 
@@ -115,7 +116,7 @@ fn best_of_each(likeness: &Likeness, visible: &[VisibleChunk], top_k: usize) -> 
             continue;
         }
         let copies = group.copies.iter().map(|place| copy(chunk(*place))).collect();
-        let found = hit(chunk(group.place), &scored[group.place], &BTreeSet::new(), (None, None));
+        let found = hit(chunk(group.place), &scored[group.place], &Marks::default(), (None, None));
         hits.push(Hit { copies, ..found });
     }
     hits
