@@ -2,8 +2,10 @@
 
 use std::path::PathBuf;
 
+use crate::lexicon::LexiconProblem;
+
 /// Transient: `Database`, `Unreachable`, `SetChanged`. The caller's: `NoSuch…`, `Exists`, `Cursor`, `Name`,
-/// `Vector`, `NotQuoted`, `SetBeside`, `SetInUse`, `SetIncomplete`. The
+/// `Vector`, `NotQuoted`, `Lexicon`, `SetBeside`, `SetInUse`, `SetIncomplete`. The
 /// operator's: `InUse`, `OtherModel`, `Backup`, `NewerBackup`, `NotUnused`, `Io`, `Lexical`, `Dense`.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -27,6 +29,12 @@ pub enum StoreError {
     NoSuchQuestion(String),
     #[error("an evaluation question needs words, and a quote that stands in its document as it is now")]
     NotQuoted,
+    #[error("{}{problem}", if *line == 0 { String::new() } else { format!("line {line} of the lexicon: ") })]
+    Lexicon {
+        /// From 1; 0 is the lexicon as a whole.
+        line: usize,
+        problem: LexiconProblem,
+    },
     #[error("there is no index set {0}")]
     NoSuchSet(String),
     #[error("an index set stands beside the one in use already; use it or drop it first")]

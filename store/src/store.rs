@@ -12,6 +12,7 @@ use crate::document::{Counts, Document, DocumentFilter, Page};
 use crate::error::StoreError;
 use crate::ids::{CollectionId, DocumentId, RevisionId};
 use crate::indexes::Reindexed;
+use crate::lexicon::Lexicons;
 use crate::lock::FolderLock;
 use crate::open_sets::OpenSets;
 use crate::revise::Revision;
@@ -64,6 +65,7 @@ pub struct Store {
     pub(crate) database: Database,
     pub(crate) sets: Arc<OpenSets>,
     pub(crate) blobs: Blobs,
+    pub(crate) lexicons: Arc<Lexicons>,
     events: broadcast::Sender<DocumentId>,
 }
 
@@ -85,7 +87,7 @@ impl Store {
         sets.in_use().catch_up(database.last_change().await?).await?;
         sets.follow();
         let (events, _) = broadcast::channel(EVENT_CAPACITY);
-        Ok(Self { blobs: Blobs::open(options.originals_dir)?, database, sets, events })
+        Ok(Self { blobs: Blobs::open(options.originals_dir)?, database, sets, lexicons: Arc::default(), events })
     }
 
     /// Writes out what the indexes hold and ends their threads.

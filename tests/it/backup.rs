@@ -15,6 +15,8 @@ fn filled() -> Service {
     service.add("cellar.txt", "The cellar is kept at eleven degrees.".as_bytes());
     let gone = service.add("gone.txt", b"The heron was counted in May.");
     assert_eq!(service.delete(&format!("/api/v1/documents/{}", gone["id"].as_str().unwrap())).status, 200);
+    let lexicon = json!({"lexicon": "quinces, pears\n"});
+    assert_eq!(service.put("/api/v1/collections/default/lexicon", &lexicon).status, 200);
     assert_eq!(service.put("/api/v1/users/anna", &json!({"groups": ["staff"]})).status, 200);
     service
 }
@@ -61,6 +63,7 @@ fn a_backup_of_a_running_service_is_a_service_elsewhere() {
     }
     let users = new.get("/api/v1/users").json();
     assert_eq!(users["items"][0]["name"], "anna", "{users}");
+    assert_eq!(new.get("/api/v1/collections/default/lexicon").json()["lexicon"], "quinces, pears\n");
     let path = format!("/api/v1/documents/{}/content", after[0]["document"].as_str().unwrap());
     assert_eq!(service.get(&path).text, new.get(&path).text);
     new.add("new.txt", b"Work goes on after it.");

@@ -11,6 +11,7 @@ mod crash;
 mod documents;
 mod filters;
 mod fixtures;
+mod lexicon;
 mod made_models;
 mod openai;
 mod openapi;

@@ -251,6 +251,8 @@ mod tests {
             (Method::DELETE, "/api/v1/documents/{id}"),
             (Method::GET, "/api/v1/documents/{id}/why"),
             (Method::PUT, "/api/v1/collections/{name}/readers"),
+            (Method::GET, "/api/v1/collections/{name}/lexicon"),
+            (Method::PUT, "/api/v1/collections/{name}/lexicon"),
             (Method::GET, "/api/v1/queue"),
             (Method::GET, "/api/v1/receipts"),
             (Method::POST, "/api/v1/users/{name}/erase"),

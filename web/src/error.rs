@@ -14,6 +14,8 @@ pub struct ApiError {
     pub message: String,
     pub hint: &'static str,
     pub param: Option<&'static str>,
+    /// From 1.
+    pub line: Option<usize>,
 }
 
 /// `{"error":{…}}`: the body of every error, of this API and of the OpenAI-compatible routes alike.
@@ -32,6 +34,9 @@ pub struct ErrorDetail {
     pub message: String,
     /// The parameter at fault, if one is.
     pub param: Option<String>,
+    /// The line at fault, from 1, in a parameter that has lines.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line: Option<usize>,
     /// What to do about it.
     pub hint: String,
     /// Finds the request in the log.
@@ -49,6 +54,11 @@ const TABLE: &[(&str, &str, u16)] = &[
     ("invalid_upload", "invalid_request_error", 400),
     ("invalid_source", "invalid_request_error", 400),
     ("no_credentials", "invalid_request_error", 400),
+    ("lexicon_alone", "invalid_request_error", 400),
+    ("lexicon_empty", "invalid_request_error", 400),
+    ("lexicon_arrows", "invalid_request_error", 400),
+    ("lexicon_characters", "invalid_request_error", 400),
+    ("lexicon_too_long", "invalid_request_error", 400),
     ("unauthorized", "unauthorized", 401),
     ("forbidden_origin", "unauthorized", 403),
     ("operator_only", "unauthorized", 403),
@@ -80,7 +90,7 @@ const TABLE: &[(&str, &str, u16)] = &[
 
 impl ApiError {
     pub fn new(code: &'static str, message: impl Into<String>, hint: &'static str) -> Self {
-        Self { code, message: message.into(), hint, param: None }
+        Self { code, message: message.into(), hint, param: None, line: None }
     }
 
     #[must_use]
@@ -119,6 +129,7 @@ impl ApiError {
                 code: self.code.to_owned(),
                 message: self.message.clone(),
                 param: self.param.map(str::to_owned),
+                line: self.line,
                 hint: self.hint.to_owned(),
                 request_id: request_id.to_owned(),
             },

@@ -51,6 +51,8 @@ use crate::routes;
         routes::list_syncs,
         routes::show_collection_readers,
         routes::set_collection_readers,
+        routes::show_lexicon,
+        routes::set_lexicon,
         routes::show_document_readers,
         routes::set_document_readers,
         routes::remove_document_readers,

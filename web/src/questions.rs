@@ -7,8 +7,8 @@ use terroir_embed::{EmbedError, Input, Priority};
 use terroir_generate::{GenerateError, Sampling};
 use terroir_ingest::structure::Structure;
 use terroir_store::{
-    Document, DocumentId, IndexSet, Language, Mode, NewAnswer, Revision, Scope, SearchRequest, SearchResponse,
-    StoreError, detect,
+    Document, DocumentId, IndexSet, Language, LexiconProblem, Mode, NewAnswer, Revision, Scope, SearchRequest,
+    SearchResponse, StoreError, detect,
 };
 
 use crate::api::{Answer, AskRequest, Passage, QuotePlace, Style};
@@ -135,21 +135,23 @@ impl Service {
         mut request: SearchRequest,
         facets: bool,
     ) -> Result<SearchResponse, SearchError> {
+        // What is read by a model has what lexicons know beside it.
+        let mut text = request.query.clone();
         if request.mode != Mode::Lexical {
             let encoder = self.encoders.of(set).await?;
-            let texts = vec![request.query.clone()];
+            text = self.store.query_text(set.id, &request.scope, &request.query).await?;
             request.query_embedding =
-                encoder.encode(texts, Input::Query, Priority::Interactive).await?.into_iter().next();
+                encoder.encode(vec![text.clone()], Input::Query, Priority::Interactive).await?.into_iter().next();
         }
         let Some(reranker) = self.reranker.as_ref().filter(|_| request.mode == Mode::Hybrid) else {
             return Ok(self.store.search_in(set.id, &request, facets).await?);
         };
         let started = Instant::now();
-        let (query, top_k) = (request.query.clone(), request.top_k);
+        let top_k = request.top_k;
         request.top_k = top_k.max(self.settings.search.rerank_passages);
         let mut found = self.store.search_in(set.id, &request, facets).await?;
         let passages = found.hits.iter().map(|hit| hit.text.clone()).collect();
-        let scores = reranker.score(&query, passages, Priority::Interactive).await?;
+        let scores = reranker.score(&text, passages, Priority::Interactive).await?;
         for (hit, score) in found.hits.iter_mut().zip(scores) {
             hit.rerank_score = Some(relevance(score));
         }
@@ -292,6 +294,20 @@ impl From<StoreError> for ApiError {
             }
             StoreError::SetBeside | StoreError::SetInUse | StoreError::SetIncomplete { .. } => {
                 Self::new("conflict", error.to_string(), "look at the index sets with GET /api/v1/index-sets")
+            }
+            StoreError::Lexicon { line, problem } => {
+                let code = match problem {
+                    LexiconProblem::Alone => "lexicon_alone",
+                    LexiconProblem::Empty => "lexicon_empty",
+                    LexiconProblem::Arrows => "lexicon_arrows",
+                    LexiconProblem::NoWord | LexiconProblem::Control => "lexicon_characters",
+                    LexiconProblem::TooLong
+                    | LexiconProblem::TooManyLines
+                    | LexiconProblem::TooManyExpressions
+                    | LexiconProblem::ExpressionTooLong => "lexicon_too_long",
+                };
+                let hint = "one entry a line: `vache, vaca`, or one way: `PV => procès-verbal`";
+                Self { line: (line > 0).then_some(line), ..Self::new(code, problem.to_string(), hint).param("lexicon") }
             }
             StoreError::Reader(_) => {
                 Self::new("invalid_request", error.to_string(), "name the reader in one of these ways").param("readers")

@@ -119,8 +119,37 @@ pub fn normalised(text: &str) -> Vec<String> {
     split(text).into_iter().map(|word| word.text.to_lowercase()).collect()
 }
 
-/// Character ranges of the words in `text` that match one of the terms.
-pub fn matches(text: &str, language: Language, wanted: &BTreeSet<String>) -> Vec<(u32, u32)> {
+/// Terms side by side: each with the number of words that it is behind the first one.
+pub type Phrase = Vec<(usize, String)>;
+
+/// What is marked in a passage.
+#[derive(Debug, Clone, Default)]
+pub struct Marks {
+    pub terms: BTreeSet<String>,
+    pub phrases: Vec<Phrase>,
+}
+
+impl Marks {
+    /// Which of the tokens are marked.
+    fn of(&self, tokens: &[Token]) -> BTreeSet<usize> {
+        let mut marked: BTreeSet<usize> =
+            (0..tokens.len()).filter(|place| self.terms.contains(&tokens[*place].text)).collect();
+        for phrase in &self.phrases {
+            for (place, token) in tokens.iter().enumerate() {
+                let found = phrase.iter().map(|(behind, term)| {
+                    let is_it = |other: &Token| other.position == token.position + behind && other.text == *term;
+                    // Stop words are left out, so it is no further in the list than in the text.
+                    (place..tokens.len()).take(behind + 1).find(|place| is_it(&tokens[*place]))
+                });
+                marked.extend(found.collect::<Option<Vec<usize>>>().into_iter().flatten());
+            }
+        }
+        marked
+    }
+}
+
+/// Character ranges of the words in `text` that are to be marked.
+pub fn matches(text: &str, language: Language, marks: &Marks) -> Vec<(u32, u32)> {
     let mut ranges = Vec::new();
     let (mut byte, mut chars) = (0, 0);
     let mut chars_at = |offset: usize| {
@@ -130,10 +159,10 @@ pub fn matches(text: &str, language: Language, wanted: &BTreeSet<String>) -> Vec
         }
         chars
     };
-    for token in terms(text, language) {
-        if wanted.contains(&token.text) {
-            ranges.push((chars_at(token.offset_from), chars_at(token.offset_to)));
-        }
+    let tokens = terms(text, language);
+    for place in marks.of(&tokens) {
+        let token = &tokens[place];
+        ranges.push((chars_at(token.offset_from), chars_at(token.offset_to)));
     }
     ranges
 }
@@ -160,8 +189,16 @@ mod tests {
 
     #[test]
     fn words_match_in_another_form_and_their_places_are_characters() {
-        let wanted = BTreeSet::from(["recolt".to_owned()]);
+        let wanted = Marks { terms: BTreeSet::from(["recolt".to_owned()]), phrases: Vec::new() };
         assert_eq!(matches("Été : on récolte les coings", Language::French, &wanted), [(9, 16)]);
+    }
+
+    #[test]
+    fn words_of_a_phrase_are_marked_where_they_stand_together() {
+        let phrase = vec![(0, "mis".to_owned()), (2, "demeur".to_owned())];
+        let wanted = Marks { terms: BTreeSet::new(), phrases: vec![phrase] };
+        let text = "La mise en demeure : mise, demeure.";
+        assert_eq!(matches(text, Language::French, &wanted), [(3, 7), (11, 18)]);
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! A query as a person wrote it → what the index is asked for: words in all their forms, what looks like an
 //! identifier, and what stands in quotation marks.
 
+use std::ops::Range;
+
 use tantivy::tokenizer::Token;
 use unicode_normalization::UnicodeNormalization as _;
 
@@ -108,6 +110,15 @@ fn spelled_apart(tokens: &[Token], words: &[AskedWord]) -> Vec<(String, usize)> 
 }
 
 fn phrases(query: &str) -> Vec<Vec<String>> {
+    let phrases = quoted(query).into_iter().map(|inside| {
+        let words = written(&query[inside]).into_iter().filter(|token| !token.text.contains(IDENTIFIER_JOINT));
+        words.map(|token| token.text).collect::<Vec<String>>()
+    });
+    phrases.filter(|words| !words.is_empty()).collect()
+}
+
+/// What stands in quotation marks, in bytes.
+pub fn quoted(query: &str) -> Vec<Range<usize>> {
     let mut found = Vec::new();
     let mut rest = query;
     while let Some((start, open)) = rest.char_indices().find(|(_, c)| QUOTATION_MARKS.iter().any(|(open, _)| c == open))
@@ -115,14 +126,8 @@ fn phrases(query: &str) -> Vec<Vec<String>> {
         let inside = &rest[start + open.len_utf8()..];
         let closing = QUOTATION_MARKS.iter().find(|(mark, _)| *mark == open).map_or(&[][..], |(_, closing)| closing);
         let Some(end) = inside.find(closing) else { break };
-        let words: Vec<String> = written(&inside[..end])
-            .into_iter()
-            .filter(|token| !token.text.contains(IDENTIFIER_JOINT))
-            .map(|token| token.text)
-            .collect();
-        if !words.is_empty() {
-            found.push(words);
-        }
+        let from = query.len() - inside.len();
+        found.push(from..from + end);
         rest = &inside[end..];
         rest = &rest[rest.chars().next().map_or(0, char::len_utf8)..];
     }

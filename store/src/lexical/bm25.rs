@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use tantivy::fieldnorm::FieldNormReader;
 use tantivy::postings::{Postings as _, SegmentPostings};
-use tantivy::query::{EmptyScorer, EnableScoring, Explanation, Query, Scorer, Weight};
+use tantivy::query::{EmptyScorer, EnableScoring, Explanation, PhraseQuery, Query, Scorer, Weight};
 use tantivy::schema::{Field, IndexRecordOption};
 use tantivy::{DocId, DocSet, Score, SegmentReader, TERMINATED, TantivyError, Term};
 
@@ -28,6 +28,9 @@ pub(super) struct FieldWord {
     pub field: Field,
     /// At least one; and how much an occurrence of each counts.
     pub forms: Vec<(Term, f32)>,
+    /// Forms of several words: each term with the number of words that it is behind the first one. A passage has such a
+    /// form or it does not; how often is not counted.
+    pub phrases: Vec<(Vec<(usize, Term)>, f32)>,
     pub boost: f32,
 }
 
@@ -48,11 +51,15 @@ impl Query for WordsQuery {
         for (term, _) in self.words.iter().flat_map(|word| &word.forms) {
             visitor(term, false);
         }
+        for (_, term) in self.words.iter().flat_map(|word| &word.phrases).flat_map(|(phrase, _)| phrase) {
+            visitor(term, true);
+        }
     }
 }
 
 struct Weighed {
     word: FieldWord,
+    phrases: Vec<(Box<dyn Weight>, f32)>,
     /// What length does to a frequency, by fieldnorm id.
     norms: Arc<[f32]>,
     factor: f32,
@@ -69,6 +76,14 @@ impl Weighed {
                 for (term, _) in &word.forms {
                     holding = holding.max(statistics_provider.doc_freq(term)?);
                 }
+                // A phrase is in no more passages than its rarest word.
+                for (phrase, _) in &word.phrases {
+                    let mut rarest = u64::MAX;
+                    for (_, term) in phrase {
+                        rarest = rarest.min(statistics_provider.doc_freq(term)?);
+                    }
+                    holding = holding.max(rarest);
+                }
                 let holding = holding as f32;
                 let idf = (1.0 + (passages - holding + 0.5).max(0.0) / (holding + 0.5)).ln();
                 (idf, (tokens / passages.max(1.0)).max(1.0))
@@ -78,7 +93,16 @@ impl Weighed {
             let length = FieldNormReader::id_to_fieldnorm(id) as f32;
             K1 * (1.0 - B + B * length / average_length)
         });
-        Ok(Self { word: word.clone(), norms: norms.collect(), factor: word.boost * idf * (K1 + 1.0) })
+        let phrases = word.phrases.iter().map(|(phrase, weight)| {
+            let decides = EnableScoring::disabled_from_schema(scoring.schema());
+            Ok((PhraseQuery::new_with_offset(phrase.clone()).weight(decides)?, *weight))
+        });
+        Ok(Self {
+            word: word.clone(),
+            phrases: phrases.collect::<tantivy::Result<_>>()?,
+            norms: norms.collect(),
+            factor: word.boost * idf * (K1 + 1.0),
+        })
     }
 }
 
@@ -98,11 +122,16 @@ impl Weight for WordsWeight {
                     forms.push((postings, *weight));
                 }
             }
-            if !forms.is_empty() {
+            let mut phrases = Vec::new();
+            for (phrase, weight) in &weighed.phrases {
+                phrases.push((phrase.scorer(reader, 1.0)?, *weight));
+            }
+            if !forms.is_empty() || !phrases.is_empty() {
                 words.push(WordScorer {
                     word: weighed.word.word,
-                    doc: first(&forms),
+                    doc: first(&forms, &phrases),
                     forms,
+                    phrases,
                     lengths: reader.get_fieldnorms_reader(weighed.word.field)?,
                     norms: Arc::clone(&weighed.norms),
                     factor: weighed.factor * boost,
@@ -126,14 +155,16 @@ impl Weight for WordsWeight {
 }
 
 /// The least document that one of the forms stands at.
-fn first(forms: &[(SegmentPostings, f32)]) -> DocId {
-    forms.iter().map(|(postings, _)| postings.doc()).min().unwrap_or(TERMINATED)
+fn first(forms: &[(SegmentPostings, f32)], phrases: &[(Box<dyn Scorer>, f32)]) -> DocId {
+    let forms = forms.iter().map(|(postings, _)| postings.doc());
+    forms.chain(phrases.iter().map(|(phrase, _)| phrase.doc())).min().unwrap_or(TERMINATED)
 }
 
 struct WordScorer {
     word: usize,
     doc: DocId,
     forms: Vec<(SegmentPostings, f32)>,
+    phrases: Vec<(Box<dyn Scorer>, f32)>,
     lengths: FieldNormReader,
     norms: Arc<[f32]>,
     factor: f32,
@@ -146,12 +177,20 @@ impl WordScorer {
                 postings.seek(target);
             }
         }
-        self.doc = first(&self.forms);
+        for (phrase, _) in &mut self.phrases {
+            if phrase.doc() < target {
+                phrase.seek(target);
+            }
+        }
+        self.doc = first(&self.forms, &self.phrases);
     }
 
     fn score(&self) -> Score {
         let here = self.forms.iter().filter(|(postings, _)| postings.doc() == self.doc);
-        let frequency: f32 = here.map(|(postings, weight)| postings.term_freq() as f32 * weight).sum();
+        let mut frequency: f32 = here.map(|(postings, weight)| postings.term_freq() as f32 * weight).sum();
+        for (_, weight) in self.phrases.iter().filter(|(phrase, _)| phrase.doc() == self.doc) {
+            frequency += weight;
+        }
         let norm = self.norms[usize::from(self.lengths.fieldnorm_id(self.doc))];
         self.factor * frequency / (frequency + norm)
     }
@@ -191,8 +230,9 @@ impl DocSet for WordsScorer {
     }
 
     fn size_hint(&self) -> u32 {
-        let postings = self.words.iter().flat_map(|word| &word.forms);
-        postings.map(|(postings, _)| postings.size_hint()).max().unwrap_or(0)
+        let postings = self.words.iter().flat_map(|word| &word.forms).map(|(postings, _)| postings.size_hint());
+        let phrases = self.words.iter().flat_map(|word| &word.phrases).map(|(phrase, _)| phrase.size_hint());
+        postings.chain(phrases).max().unwrap_or(0)
     }
 }
 

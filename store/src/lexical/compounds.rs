@@ -11,6 +11,7 @@ use tantivy::Term;
 use tantivy::schema::Field;
 
 use super::LexicalIndex;
+use super::alternatives::Alternatives;
 use super::analysis::terms;
 use super::asked::Asked;
 use super::in_scope::View;
@@ -45,9 +46,10 @@ pub(super) fn reversed(term: &str) -> String {
 
 impl LexicalIndex {
     /// The words of a query with the forms that the index has of them.
-    pub fn want(&self, view: &View, asked: Asked) -> Result<Wanted> {
+    pub fn want(&self, view: &View, asked: Asked, alternatives: Vec<Alternatives>) -> Result<Wanted> {
         let mut wanted = Wanted {
             longer: vec![Vec::new(); asked.words.len()],
+            alternatives,
             parts: Vec::new(),
             phrases: !asked.phrases.is_empty(),
             corrected: None,

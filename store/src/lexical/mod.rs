@@ -1,5 +1,6 @@
 //! The lexical leg: BM25 over tantivy, each chunk analysed in its own language.
 
+mod alternatives;
 pub mod analysis;
 pub mod asked;
 mod bm25;
@@ -13,6 +14,7 @@ mod spelling;
 mod sweep;
 mod words;
 
+pub use alternatives::Alternatives;
 pub use in_scope::View;
 pub use index::LexicalIndex;
 pub use query::Wanted;

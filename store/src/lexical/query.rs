@@ -1,6 +1,5 @@
 //! Words and scope → scored chunks.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -11,6 +10,8 @@ use tantivy::{Searcher, Term};
 use uuid::Uuid;
 
 use super::LexicalIndex;
+use super::alternatives::{ALTERNATIVE_WEIGHT, Alternatives};
+use super::analysis::{Marks, Phrase};
 use super::asked::{Asked, AskedWord};
 use super::bm25::{FieldWord, WordsQuery};
 use super::in_scope::View;
@@ -41,6 +42,8 @@ pub struct Wanted {
     pub asked: Asked,
     /// For each word of the query: terms of the body that hold it, and how much one counts.
     pub(super) longer: Vec<Vec<(String, f32)>>,
+    /// For each word of the query: what the lexicons have beside it.
+    pub(super) alternatives: Vec<Alternatives>,
     /// Parts of its words, each a word by itself.
     pub(super) parts: Vec<(String, f32)>,
     /// Whether the phrases must be there. They need not if they are nowhere.
@@ -50,11 +53,15 @@ pub struct Wanted {
 }
 
 impl Wanted {
-    /// Terms that are marked in a passage.
-    pub fn terms(&self) -> BTreeSet<String> {
+    /// What is marked in a passage.
+    pub fn marks(&self) -> Marks {
         let stems = self.asked.words.iter().flat_map(|word| word.stems.iter());
         let others = self.longer.iter().flatten().chain(&self.parts).map(|(term, _)| term);
-        stems.chain(others).cloned().collect()
+        let alternatives = self.alternatives.iter().flat_map(|word| &word.terms);
+        Marks {
+            terms: stems.chain(others).chain(alternatives).cloned().collect(),
+            phrases: self.alternatives.iter().flat_map(|word| word.phrases.iter().cloned()).collect(),
+        }
     }
 }
 
@@ -131,35 +138,39 @@ impl LexicalIndex {
     pub(super) fn words(&self, wanted: &Wanted) -> Vec<FieldWord> {
         let fields = self.fields;
         let mut words = Vec::new();
-        for (word, (asked, longer)) in wanted.asked.words.iter().zip(&wanted.longer).enumerate() {
+        let beside = wanted.longer.iter().zip(&wanted.alternatives);
+        for (word, (asked, (longer, also))) in wanted.asked.words.iter().zip(beside).enumerate() {
             let stems = |field: Field| asked.stems.iter().map(move |stem| (Term::from_field_text(field, stem), 1.0));
             let longer = longer.iter().map(|(term, weight)| (Term::from_field_text(fields.body, term), *weight));
-            let written = vec![(Term::from_field_text(fields.written, &asked.written), 1.0)];
+            let alternatives = |field: Field, words: &[String]| -> Vec<(Term, f32)> {
+                words.iter().map(|word| (Term::from_field_text(field, word), ALTERNATIVE_WEIGHT)).collect()
+            };
+            let mut written = vec![(Term::from_field_text(fields.written, &asked.written), 1.0)];
+            written.extend(alternatives(fields.written, &also.written));
             let count = asked.count as f32;
             if asked.is_identifier() {
-                words.push(FieldWord { word, field: fields.written, forms: written, boost: count * IDENTIFIER_BOOST });
+                words.push(single(word, fields.written, written, count * IDENTIFIER_BOOST));
                 continue;
             }
+            let of_alternatives = alternatives(fields.body, &also.terms);
             words.push(FieldWord {
                 word,
                 field: fields.body,
-                forms: stems(fields.body).chain(longer).collect(),
+                forms: stems(fields.body).chain(longer).chain(of_alternatives).collect(),
+                phrases: also
+                    .phrases
+                    .iter()
+                    .map(|phrase| (in_field(fields.body, phrase), ALTERNATIVE_WEIGHT))
+                    .collect(),
                 boost: count,
             });
-            words.push(FieldWord { word, field: fields.written, forms: written, boost: count * WRITTEN_BOOST });
-            words.push(FieldWord {
-                word,
-                field: fields.headings,
-                forms: stems(fields.headings).collect(),
-                boost: count * HEADING_BOOST,
-            });
+            words.push(single(word, fields.written, written, count * WRITTEN_BOOST));
+            let headings = stems(fields.headings).chain(alternatives(fields.headings, &also.terms)).collect();
+            words.push(single(word, fields.headings, headings, count * HEADING_BOOST));
         }
         let parts = wanted.parts.iter().zip(wanted.asked.words.len()..);
-        words.extend(parts.map(|((part, weight), word)| FieldWord {
-            word,
-            field: fields.body,
-            forms: vec![(Term::from_field_text(fields.body, part), 1.0)],
-            boost: *weight,
+        words.extend(parts.map(|((part, weight), word)| {
+            single(word, fields.body, vec![(Term::from_field_text(fields.body, part), 1.0)], *weight)
         }));
         words
     }
@@ -186,6 +197,15 @@ impl LexicalIndex {
         });
         near.collect()
     }
+}
+
+/// In forms of one word only.
+fn single(word: usize, field: Field, forms: Vec<(Term, f32)>, boost: f32) -> FieldWord {
+    FieldWord { word, field, forms, phrases: Vec::new(), boost }
+}
+
+fn in_field(field: Field, phrase: &Phrase) -> Vec<(usize, Term)> {
+    phrase.iter().map(|(behind, term)| (*behind, Term::from_field_text(field, term))).collect()
 }
 
 /// A filter: decides, and adds nothing to the score.

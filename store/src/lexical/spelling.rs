@@ -30,6 +30,7 @@ impl LexicalIndex {
             if is_word
                 && word.written.chars().count() >= MIN_CHARS
                 && wanted.longer[*place].is_empty()
+                && !wanted.alternatives[*place].is_known
                 && let Some(nearest) = self.nearest(view, &word.written)?
             {
                 corrected.insert(*place, nearest);

@@ -7,6 +7,7 @@ mod facets;
 mod filter;
 mod fuse;
 mod similar;
+mod understood;
 
 pub use facets::{FacetValue, Facets};
 pub use filter::Filter;
@@ -21,15 +22,15 @@ use crate::access::{COLLECTION_READERS, Grant};
 use crate::error::StoreError;
 use crate::ids::{ChunkId, CollectionId, DocumentId, RevisionId, SetId};
 use crate::indexes::{IndexPair, Indexes};
-use crate::language::{Language, detect_query};
-use crate::lexical::analysis::matches;
-use crate::lexical::asked::Asked;
-use crate::lexical::{View, Wanted};
+use crate::language::Language;
+use crate::lexical::analysis::{Marks, matches};
+use crate::lexical::{Alternatives, View, Wanted};
 use crate::sql::visible::{CheckedChunk, ShownChunk};
 use crate::store::Store;
 
 use facets::About;
 use fuse::Candidate;
+use understood::Understood;
 
 /// Candidates that each leg proposes.
 const CANDIDATES: usize = 100;
@@ -85,6 +86,9 @@ pub struct SearchResponse {
     /// The query's words as they were looked for, if one of them is in no passage in scope and another spelling
     /// of it is.
     pub corrected: Option<String>,
+    /// What lexicons in scope have beside the query's words, as they have it and in the order of the query. All that was
+    /// looked for as well, found or not: so it says nothing of any document.
+    pub expanded: Vec<String>,
     /// Of the documents that the search is about, where they were asked for.
     pub facets: Option<Facets>,
 }
@@ -172,30 +176,19 @@ impl Store {
         }
         // One pair for the whole search: another may take its place meanwhile.
         let pair = indexes.pair().await;
-        let in_scope = self.database.languages(&request.scope.grant, &request.scope.collections).await?;
-        let scope = request.scope.clone();
-        // A document in one language may hold chunks in another.
-        let (view, analysed) = {
-            let pair = Arc::clone(&pair);
-            blocking(move || {
-                let view = pair.lexical.view(scope)?;
-                let languages = pair.lexical.languages(&view)?;
-                Ok((Arc::new(view), languages))
-            })
-            .await?
+        let lexicons = self.lexicons.of(&self.database, &request.scope).await?;
+        let understood = self.understand(&pair, &request.scope, &request.query, lexicons).await?;
+        let mut response = SearchResponse {
+            hits: Vec::new(),
+            took_ms: 0,
+            query_language: understood.asked.language,
+            corrected: None,
+            expanded: understood.expansion.alternatives(),
+            facets: None,
         };
-        let shares: Vec<(Language, u64)> = in_scope
-            .into_iter()
-            .map(|language| (language, analysed.get(&language).copied().unwrap_or_default().max(1)))
-            .collect();
-        let query_language = detect_query(&request.query, &shares);
-        let analysed: Vec<Language> = analysed.into_keys().collect();
-        let asked = Asked::read(&request.query, query_language, &analysed);
-        let mut response =
-            SearchResponse { hits: Vec::new(), took_ms: 0, query_language, corrected: None, facets: None };
         let mut about = About { words: None, dense: Vec::new() };
         if !request.scope.collections.is_empty() && request.top_k > 0 {
-            let found = self.find(&pair, request, view, asked, dense_weight).await?;
+            let found = self.find(&pair, request, understood, dense_weight).await?;
             (response.hits, response.corrected, about) = (found.hits, found.corrected, found.about);
         }
         if with_facets {
@@ -209,12 +202,12 @@ impl Store {
         &self,
         pair: &Arc<IndexPair>,
         request: &SearchRequest,
-        view: Arc<View>,
-        asked: Asked,
+        understood: Understood,
         dense_weight: Option<f32>,
     ) -> Result<Found> {
         let limit = CANDIDATES.max(request.top_k * 2);
-        let (lexical, wanted, dense) = legs(pair, request, &view, asked, limit).await?;
+        let view = Arc::clone(&understood.view);
+        let (lexical, wanted, dense) = legs(pair, request, understood, limit).await?;
         let (lexical, dense) = (ordered(lexical), ordered(dense));
         let lexical_rank = ranks(&lexical);
         let dense_rank = ranks(&dense);
@@ -245,7 +238,7 @@ impl Store {
             let ids = || visible[left.place].id.cmp(&visible[right.place].id);
             right.score.total_cmp(&left.score).then_with(ids)
         });
-        let terms = wanted.terms();
+        let marks = wanted.marks();
         let order: Vec<ChunkId> = candidates.iter().map(|candidate| visible[candidate.place].id).collect();
         let by_id: HashMap<ChunkId, &Candidate> = order.iter().copied().zip(&candidates).collect();
         let (shown, groups) = self.listed(&order, request.top_k, &request.scope.grant).await?;
@@ -253,7 +246,7 @@ impl Store {
             let chunk = &shown[group.place];
             let ranks = (lexical_rank.get(&chunk.id).copied(), dense_rank.get(&chunk.id).copied());
             let copies = group.copies.iter().map(|place| copy(&shown[*place])).collect();
-            Some(Hit { copies, ..hit(chunk, by_id.get(&chunk.id)?, &terms, ranks) })
+            Some(Hit { copies, ..hit(chunk, by_id.get(&chunk.id)?, &marks, ranks) })
         });
         let hits = hits.collect();
         let dense = order.iter().copied();
@@ -310,15 +303,16 @@ type Scored = Vec<(ChunkId, f32)>;
 async fn legs(
     pair: &Arc<IndexPair>,
     request: &SearchRequest,
-    view: &Arc<View>,
-    asked: Asked,
+    understood: Understood,
     limit: usize,
 ) -> Result<(Scored, Wanted, Scored)> {
     let lexical = {
-        let (pair, view) = (Arc::clone(pair), Arc::clone(view));
+        let pair = Arc::clone(pair);
         let is_searched = request.mode != Mode::Dense;
         blocking(move || {
-            let mut wanted = pair.lexical.want(&view, asked)?;
+            let Understood { view, asked, expansion, languages } = understood;
+            let alternatives = Alternatives::of(&asked, &expansion, &languages);
+            let mut wanted = pair.lexical.want(&view, asked, alternatives)?;
             let found = if is_searched { pair.lexical.search(&view, &mut wanted, limit)? } else { Vec::new() };
             Ok((found, wanted))
         })
@@ -401,7 +395,7 @@ fn copy(chunk: &ShownChunk) -> Copy {
 fn hit(
     chunk: &ShownChunk,
     candidate: &Candidate,
-    terms: &BTreeSet<String>,
+    marks: &Marks,
     (lexical_rank, dense_rank): (Option<u32>, Option<u32>),
 ) -> Hit {
     Hit {
@@ -411,7 +405,7 @@ fn hit(
         title: title(chunk),
         file_name: chunk.file_name.clone(),
         media_type: chunk.media_type.clone(),
-        highlights: matches(&chunk.text, chunk.language, terms),
+        highlights: matches(&chunk.text, chunk.language, marks),
         text: chunk.text.clone(),
         heading_path: chunk.heading_path.clone(),
         page: chunk.page,

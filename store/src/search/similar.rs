@@ -11,6 +11,7 @@ use crate::Result;
 use crate::access::Principal;
 use crate::error::StoreError;
 use crate::ids::{ChunkId, DocumentId};
+use crate::lexical::analysis::Marks;
 use crate::sql::visible::{CheckedChunk, ShownChunk};
 use crate::store::Store;
 
@@ -126,7 +127,7 @@ fn best_of_each(by_id: &HashMap<ChunkId, &Candidate>, shown: &[ShownChunk], top_
             continue;
         }
         let copies = group.copies.iter().map(|place| copy(&shown[*place])).collect();
-        hits.push(Hit { copies, ..hit(chunk, candidate, &BTreeSet::new(), (None, None)) });
+        hits.push(Hit { copies, ..hit(chunk, candidate, &Marks::default(), (None, None)) });
     }
     hits
 }

@@ -13,6 +13,7 @@ pub mod evaluation_questions;
 pub mod index_sets;
 pub mod jobs;
 pub mod lanes;
+pub mod lexicons;
 pub mod overview;
 pub mod properties;
 pub mod receipts;

@@ -16,9 +16,10 @@ use crate::error::StoreError;
 pub type TableRow = Map<String, Value>;
 
 /// In an order in which what a row refers to is there before it.
-pub const TABLES: [&str; 23] = [
+pub const TABLES: [&str; 24] = [
     "meta",
     "collections",
+    "lexicons",
     "documents",
     "revisions",
     "properties",
@@ -125,9 +126,9 @@ impl Database {
         Ok(())
     }
 
-    /// Whether nothing was ever put in: no document, source, user, answer or key.
+    /// Whether nothing was ever put in: no document, source, user, answer, key or lexicon.
     pub async fn is_unused(&self, transaction: &mut Transaction) -> Result<bool> {
-        let made_by_people = ["documents", "sources", "users", "answers", "changes"];
+        let made_by_people = ["documents", "sources", "users", "answers", "changes", "lexicons"];
         let existing = self.existing_tables(transaction).await?;
         for table in existing.into_iter().filter(|table| made_by_people.contains(table)) {
             let statement = format!("select 1 from {table} limit 1");

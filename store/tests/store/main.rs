@@ -6,6 +6,7 @@ mod backup;
 mod bench;
 mod filters;
 mod finding;
+mod lexicon;
 mod mending;
 mod model;
 mod properties;

@@ -88,6 +88,8 @@ pub struct SearchView {
     pub query_language: String,
     /// The words as they were looked for, if one of them is in no passage and another spelling of it is.
     pub corrected: Option<String>,
+    /// What lexicons have beside the query's words: it was looked for as well.
+    pub expanded: Vec<String>,
     /// Where they were asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub facets: Option<FacetsView>,

@@ -232,8 +232,9 @@ fn read_json(response: ureq::http::Response<ureq::Body>) -> anyhow::Result<Value
         return Ok(value);
     }
     let error = &value["error"];
+    let line = error["line"].as_u64().map_or_else(String::new, |line| format!("line {line}: "));
     bail!(
-        "{} ({}); {}",
+        "{line}{} ({}); {}",
         error["message"].as_str().unwrap_or("the service refused"),
         error["code"].as_str().unwrap_or(status.as_str()),
         error["hint"].as_str().unwrap_or_default()

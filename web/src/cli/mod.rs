@@ -10,6 +10,7 @@ mod evaluate;
 mod filter;
 mod ingest;
 mod latency;
+mod lexicon;
 mod maintenance;
 mod models;
 mod parse;
@@ -101,6 +102,9 @@ enum Command {
     /// List or create collections
     #[command(subcommand)]
     Collections(documents::CollectionsCommand),
+    /// Show or replace a collection's lexicon: expressions that mean the same
+    #[command(subcommand)]
+    Lexicon(lexicon::LexiconCommand),
     /// List, import, download or verify models
     #[command(subcommand)]
     Models(models::ModelsCommand),
@@ -209,6 +213,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Readers(command) => access::readers(&settings, &command, json)?,
         Command::Why { document } => return access::why(&settings, &document, user.as_deref(), json),
         Command::Collections(command) => documents::collections(&settings, &command, json)?,
+        Command::Lexicon(command) => lexicon::lexicon(&settings, &command, json)?,
         Command::Models(command) => models::models(&settings, &command, json)?,
         Command::Backup(arguments) => backup::back_up(&settings, &arguments, json)?,
         Command::Restore { file } => return backup::restore(&settings, &file, json),

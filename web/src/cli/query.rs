@@ -75,6 +75,10 @@ pub fn search(settings: &Settings, arguments: &SearchArgs, json: bool) -> anyhow
     if let Some(corrected) = found["corrected"].as_str() {
         println!("looked for: {corrected}\n");
     }
+    let expanded: Vec<&str> = found["expanded"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    if !expanded.is_empty() {
+        println!("also looked for: {}\n", expanded.join(", "));
+    }
     print_hits(hits);
     print_facets(&found["facets"]);
     Ok(())

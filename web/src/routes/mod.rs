@@ -13,6 +13,7 @@ mod events;
 mod facets;
 mod health;
 mod index_sets;
+mod lexicon;
 mod maintenance;
 mod openai;
 mod queue;
@@ -30,8 +31,8 @@ use actix_web::web;
 
 pub(crate) use self::{
     access::*, ask::*, backup::*, chat::*, collections::*, completions::*, content::*, documents::*, evaluation::*,
-    events::*, facets::*, health::*, index_sets::*, maintenance::*, openai::*, queue::*, receipts::*, rerank::*,
-    search::*, similar::*, sources::*, status::*, upload::*, users::*,
+    events::*, facets::*, health::*, index_sets::*, lexicon::*, maintenance::*, openai::*, queue::*, receipts::*,
+    rerank::*, search::*, similar::*, sources::*, status::*, upload::*, users::*,
 };
 use crate::openapi;
 
@@ -71,6 +72,8 @@ pub fn all(config: &mut web::ServiceConfig) {
         .service(list_syncs)
         .service(show_collection_readers)
         .service(set_collection_readers)
+        .service(show_lexicon)
+        .service(set_lexicon)
         .service(show_document_readers)
         .service(set_document_readers)
         .service(remove_document_readers)

@@ -45,6 +45,7 @@ pub async fn search(
         took_ms: found.took_ms,
         query_language: found.query_language.as_str().to_owned(),
         corrected: found.corrected,
+        expanded: found.expanded,
         facets: found.facets.map(Into::into),
     }))
 }

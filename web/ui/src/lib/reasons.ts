@@ -39,6 +39,11 @@ const fr: Record<string, Reason> = {
   model_missing: { message: "Le modèle qui répond n'est pas installé.", hint: "Lancez `make models`, ou `terroir models import`, puis redémarrez." },
   worse: { message: "Ce jeu d'index trouve moins que celui qui est utilisé.", hint: "Gardez celui-ci, ou forcez le changement." },
   not_measured: { message: "Il y a trop peu de questions confirmées pour comparer.", hint: "Confirmez des questions sur vos documents, ou forcez le changement." },
+  lexicon_alone: { message: "Une expression seule ne dit rien d'autre.", hint: "Écrivez-en une autre à côté, avec une virgule ou => entre elles." },
+  lexicon_empty: { message: "Il n'y a rien avant, entre ou après les virgules ou le =>.", hint: "Écrivez-y une expression." },
+  lexicon_arrows: { message: "La ligne contient plus d'un =>.", hint: "Écrivez deux entrées." },
+  lexicon_characters: { message: "Une expression n'a ni lettre ni chiffre, ou contient un caractère de commande.", hint: "Écrivez-la en toutes lettres." },
+  lexicon_too_long: { message: "C'est trop long pour un lexique.", hint: "Jusqu'à 5 000 lignes et 256 ko ; 16 expressions par entrée ; 100 caractères et 8 mots par expression." },
   question_too_long: { message: "La question est trop longue.", hint: "Posez-la en moins de mots ; ajoutez les longs textes comme documents." },
 };
 

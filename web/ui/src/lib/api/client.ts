@@ -8,14 +8,16 @@ export class ApiError extends Error {
     message: string,
     readonly hint: string,
     readonly code: string,
+    /** The line at fault, from 1, of what was sent. */
+    readonly line: number | null = null,
   ) {
     super(message);
   }
 }
 
 function errorOf(body: unknown): ApiError {
-  const error = (body as { error?: { message?: string; hint?: string; code?: string } } | null)?.error;
-  return new ApiError(error?.message ?? "?", error?.hint ?? "", error?.code ?? "unreachable");
+  const error = (body as { error?: { message?: string; hint?: string; code?: string; line?: number } } | null)?.error;
+  return new ApiError(error?.message ?? "?", error?.hint ?? "", error?.code ?? "unreachable", error?.line ?? null);
 }
 
 export async function json<T>(path: string, init?: RequestInit): Promise<T> {
@@ -75,6 +77,8 @@ export interface SearchResult {
   query_language: string;
   /** The words as they were looked for, where one had to be spelled otherwise. */
   corrected: string | null;
+  /** What lexicons have beside the query's words. */
+  expanded: string[];
   facets: Facets;
 }
 

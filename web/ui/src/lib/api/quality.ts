@@ -46,6 +46,17 @@ export interface EvaluationQuestion {
   state: "proposed" | "confirmed";
 }
 
+/** Expressions of a collection that mean the same, as they were written. */
+export interface Lexicon {
+  lexicon: string;
+  entries: number;
+}
+
+export const lexicon = (collection: string): Promise<Lexicon> => json(`/api/v1/collections/${encodeURIComponent(collection)}/lexicon`);
+
+export const setLexicon = (collection: string, text: string): Promise<Lexicon> =>
+  json(`/api/v1/collections/${encodeURIComponent(collection)}/lexicon`, { ...post({ lexicon: text }), method: "PUT" });
+
 export const indexSets = (): Promise<IndexSets> => json("/api/v1/index-sets");
 
 export const buildSet = (model: string, chunkTokens: number): Promise<IndexSet> =>
