@@ -75,7 +75,9 @@ impl Expansion {
                 .collect();
             if !shown.is_empty() {
                 text.push_str(&composed[from..expanded.end]);
-                text.push_str(&format!(" ({})", shown.join(", ")));
+                text.push_str(" (");
+                text.push_str(&shown.join(", "));
+                text.push(')');
                 from = expanded.end;
             }
         }

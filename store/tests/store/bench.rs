@@ -85,7 +85,7 @@ pub async fn open(folder: &Path, database_url: Option<&str>) -> Store {
 
 /// The previous owner's tasks need a moment to notice that it has gone.
 pub async fn open_patiently(options: StoreOptions) -> Store {
-    for _ in 0..250 {
+    for _ in 0..1_500 {
         match Store::open(options.clone()).await {
             Err(StoreError::InUse { .. }) => tokio::time::sleep(Duration::from_millis(20)).await,
             opened => return opened.unwrap(),
