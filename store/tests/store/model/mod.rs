@@ -191,7 +191,7 @@ async fn random_steps(folder: &Path, setting: &Setting, seed: u64, steps: u32) {
 
 /// The old process's lock goes when its last task has noticed that it is gone.
 async fn open_again(folder: &Path, setting: &Setting) -> Store {
-    for _ in 0..200 {
+    for _ in 0..1_500 {
         tokio::time::sleep(Duration::from_millis(20)).await;
         let probe = std::fs::File::open(folder.join("lock")).unwrap();
         if probe.try_lock().is_ok() {
