@@ -46,6 +46,9 @@ pub struct SearchBench {
     /// Keep what was made here, and go on from it the next time
     #[arg(long, value_name = "DIR")]
     keep: Option<PathBuf>,
+    /// Write the vectors of the questions here, to ask another program the same: 32-bit floats, little-endian
+    #[arg(long, value_name = "FILE")]
+    questions: Option<PathBuf>,
 }
 
 #[derive(Debug, Serialize)]
@@ -123,6 +126,9 @@ async fn measure(data: &Path, arguments: &SearchBench) -> anyhow::Result<Measure
         }
     }
     latencies.extend(bench.properties().await?);
+    if let Some(file) = &arguments.questions {
+        bench.write_questions(file)?;
+    }
     let recall_at_10 = bench.recall(None).await?;
     let narrow_recall_at_10 = bench.recall(Some(NARROW)).await?;
     let sizes = sizes(data)?;
@@ -310,6 +316,16 @@ impl Bench {
         ])
     }
 
+    /// Of those that are measured.
+    fn vectors(&self) -> Vec<Vec<f32>> {
+        (0..self.queries).map(|number| question(WARM_UP + number, self.passages).1).collect()
+    }
+
+    fn write_questions(&self, file: &Path) -> anyhow::Result<()> {
+        let bytes: Vec<u8> = self.vectors().into_iter().flatten().flat_map(f32::to_le_bytes).collect();
+        Ok(fs_err::write(file, bytes)?)
+    }
+
     /// Against the nearest of all vectors.
     async fn recall(&self, collection: Option<&str>) -> anyhow::Result<f64> {
         let scope = self.scope(collection).await?;
@@ -323,8 +339,7 @@ impl Bench {
     }
 
     fn nearest(&self, narrow: bool) -> Vec<BTreeSet<u64>> {
-        let asked: Vec<Vec<f32>> =
-            (0..self.queries).map(|number| question(WARM_UP + number, self.passages).1).collect();
+        let asked = self.vectors();
         let mut best: Vec<Vec<(f32, u64)>> = vec![Vec::new(); asked.len()];
         let bar = ProgressBar::new(self.passages).with_message("comparing with every vector");
         for passage in 0..self.passages {
