@@ -73,8 +73,8 @@ impl Expansion {
                 .take(MAX_SHOWN)
                 .map(String::as_str)
                 .collect();
-            if !shown.is_empty() {
-                text.push_str(&composed[from..expanded.end]);
+            if let Some(before) = composed.get(from..expanded.end).filter(|_| !shown.is_empty()) {
+                text.push_str(before);
                 text.push_str(" (");
                 text.push_str(&shown.join(", "));
                 text.push(')');
@@ -84,7 +84,7 @@ impl Expansion {
         if from == 0 {
             return query.to_owned();
         }
-        text.push_str(&composed[from..]);
+        text.push_str(composed.get(from..).unwrap_or_default());
         text
     }
 }
