@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use terroir_embed::Encoder;
 use terroir_store::{IndexSet, Language, RevisionId, SetState, Store, StoreError};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -15,6 +16,8 @@ use crate::worker::{CHUNKS_PER_BATCH, Failure, chunked, encoded, new_chunks};
 
 /// How often it is looked whether there is something to fill.
 const IDLE: Duration = Duration::from_secs(1);
+/// When what could not be put into a set is tried again.
+const AFTER_PROBLEMS: Duration = Duration::from_mins(1);
 /// How long one process fills a set without a sign of life.
 const LEASE: Duration = Duration::from_mins(1);
 /// Revisions that are asked for at once.
@@ -38,10 +41,15 @@ impl Builder {
                     filled = bench.fill() => filled,
                     () = stopped(&mut stopping) => return,
                 };
-                if let Err(error) = filled {
-                    tracing::warn!(%error, "an index set could not be filled; trying again");
-                }
-                pause(&mut stopping, IDLE).await;
+                let idle = match filled {
+                    Ok(Filled::Well) => IDLE,
+                    Ok(Filled::WithProblems) => AFTER_PROBLEMS,
+                    Err(error) => {
+                        tracing::warn!(%error, "an index set could not be filled; trying again");
+                        IDLE
+                    }
+                };
+                pause(&mut stopping, idle).await;
             }
         });
         Self { stop, task: std::sync::Mutex::new(Some(task)) }
@@ -59,6 +67,12 @@ impl Builder {
     }
 }
 
+enum Filled {
+    /// Or there was nothing to do.
+    Well,
+    WithProblems,
+}
+
 struct Bench {
     store: Store,
     encoders: Encoders,
@@ -67,23 +81,30 @@ struct Bench {
 
 impl Bench {
     /// Puts every document that is missing into the set beside, if there is one and nobody else does it.
-    async fn fill(&self) -> Result<(), Failure> {
+    async fn fill(&self) -> Result<Filled, Failure> {
         let Some(set) = self.store.open_sets().into_iter().find(|set| set.state == SetState::Beside) else {
-            return Ok(());
+            return Ok(Filled::Well);
         };
         if !self.store.lease_set(set.id, &self.name, LEASE).await? {
-            return Ok(());
+            return Ok(Filled::Well);
         }
+        let encoder = match self.encoders.of(&set).await {
+            Ok(encoder) => encoder,
+            Err(error) => {
+                self.store.note_set_problem(set.id, Some(&error.to_string())).await?;
+                return Ok(Filled::WithProblems);
+            }
+        };
         let mut after = None;
         let mut problem = None;
         loop {
             let missing = self.store.missing_in_set(set.id, after, REVISIONS_PER_READ).await?;
             let Some(last) = missing.last().copied() else { break };
             for revision in missing {
-                match self.put(&set, revision).await {
+                match self.put(&set, &encoder, revision).await {
                     Ok(()) => {}
                     // Another set took its place, or it was dropped: nothing to fill any more.
-                    Err(Failure::Store(StoreError::SetChanged | StoreError::NoSuchSet(_))) => return Ok(()),
+                    Err(Failure::Store(StoreError::SetChanged | StoreError::NoSuchSet(_))) => return Ok(Filled::Well),
                     Err(failure) if failure.is_transient() => return Err(failure),
                     // One document does not keep the others out.
                     Err(failure) => problem = Some(format!("revision {revision}: {failure}")),
@@ -92,10 +113,10 @@ impl Bench {
             after = Some(last);
         }
         self.store.note_set_problem(set.id, problem.as_deref()).await?;
-        Ok(())
+        Ok(if problem.is_some() { Filled::WithProblems } else { Filled::Well })
     }
 
-    async fn put(&self, set: &IndexSet, revision: RevisionId) -> Result<(), Failure> {
+    async fn put(&self, set: &IndexSet, encoder: &Encoder, revision: RevisionId) -> Result<(), Failure> {
         // Gone meanwhile, or replaced: another one is missing then.
         let Some(stored) = self.store.revision(revision).await? else { return Ok(()) };
         let language = self.store.language_of(stored.document).await?;
@@ -103,11 +124,10 @@ impl Bench {
         let unlike = || Failure::Kept("its text and its structure are not of one document".into());
         let language = language.map(Language::as_str);
         let document = structure.document(&stored.text, stored.title, language).ok_or_else(unlike)?;
-        let encoder = self.encoders.of(set).await?;
         let (document, chunks) = chunked(document, set, encoder.clone()).await?;
         let mut vectors = Vec::with_capacity(chunks.len());
         for part in chunks.chunks(CHUNKS_PER_BATCH) {
-            vectors.extend(encoded(&encoder, document.title.as_deref(), part).await?);
+            vectors.extend(encoded(encoder, document.title.as_deref(), part).await?);
             if !self.store.lease_set(set.id, &self.name, LEASE).await? {
                 return Err(StoreError::SetChanged.into());
             }
