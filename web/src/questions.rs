@@ -306,7 +306,7 @@ impl From<StoreError> for ApiError {
                     | LexiconProblem::TooManyExpressions
                     | LexiconProblem::ExpressionTooLong => "lexicon_too_long",
                 };
-                let hint = "one entry a line: `vache, vaca`, or one way: `PV => procès-verbal`";
+                let hint = "write one entry a line, as in “vache, vaca”, or one way, as in “PV => procès-verbal”";
                 Self { line: (line > 0).then_some(line), ..Self::new(code, problem.to_string(), hint).param("lexicon") }
             }
             StoreError::Reader(_) => {
