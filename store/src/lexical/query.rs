@@ -29,9 +29,6 @@ const PAIR_BOOST: f32 = 0.1;
 /// Words that are further apart in the query do not belong together; in between are stop words.
 const PAIR_DISTANCE: usize = 3;
 
-/// More unknown words than these are no slips of the pen where others are found: the scope speaks of something else.
-const MAX_SLIPS: usize = 2;
-
 /// What a word counts for in the very form that was asked for, accents included, beside what its stem counts for.
 /// French endings and accents tell words apart.
 const WRITTEN_BOOST: f32 = 0.1;
@@ -81,7 +78,8 @@ impl LexicalIndex {
             wanted.phrases = false;
             found = self.run(view, wanted, filters, limit)?;
         }
-        let may_be_slips = found.unmet.len() <= MAX_SLIPS || found.scored.is_empty();
+        // Where most of the query is unknown and the rest is found, the scope speaks of something else.
+        let may_be_slips = found.unmet.len() * 2 <= wanted.asked.words.len() || found.scored.is_empty();
         if may_be_slips && !wanted.phrases && self.correct(view, wanted, &found.unmet)? {
             found = self.run(view, wanted, filters, limit)?;
         }
