@@ -1,6 +1,5 @@
-//! Alternatives of the lexicons as further forms of the words that they stand for. So an alternative, and however many
-//! there are, never counts for more than the word itself could: a pseudo-term's frequency saturates, and it is as rare
-//! as its most frequent form.
+//! Alternatives of the lexicons as further forms of the words that they stand for: a word and its alternatives are one
+//! pseudo-term, as rare as its most frequent form, so that no rare alternative counts for more than the word does.
 
 use std::collections::BTreeSet;
 
@@ -8,10 +7,6 @@ use super::analysis::{Phrase, terms, written};
 use super::asked::{Asked, IDENTIFIER_JOINT};
 use crate::language::Language;
 use crate::lexicon::Expansion;
-
-/// What an occurrence of an alternative counts for. Who asks for a word means that word first: between it and a word
-/// that only has it as a part.
-pub(super) const ALTERNATIVE_WEIGHT: f32 = 0.5;
 
 /// What the lexicons have beside a word of the query.
 #[derive(Debug, Clone, Default)]

@@ -28,10 +28,19 @@ pub(super) struct FieldWord {
     pub field: Field,
     /// At least one; and how much an occurrence of each counts.
     pub forms: Vec<(Term, f32)>,
-    /// Forms of several words: each term with the number of words that it is behind the first one. A passage has such a
-    /// form or it does not; how often is not counted.
-    pub phrases: Vec<(Vec<(usize, Term)>, f32)>,
+    /// What a lexicon has beside it; see [`alternatives`] for what they count.
+    pub alternatives: Vec<Term>,
+    /// Alternatives of several words: each term with the number of words that it is behind the first one. A passage has
+    /// such an alternative or it does not; how often is not counted.
+    pub phrases: Vec<Vec<(usize, Term)>>,
     pub boost: f32,
+}
+
+impl FieldWord {
+    /// Without alternatives.
+    pub fn of(word: usize, field: Field, forms: Vec<(Term, f32)>, boost: f32) -> Self {
+        Self { word, field, forms, alternatives: Vec::new(), phrases: Vec::new(), boost }
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -48,18 +57,17 @@ impl Query for WordsQuery {
     }
 
     fn query_terms<'a>(&'a self, visitor: &mut dyn FnMut(&'a Term, bool)) {
-        for (term, _) in self.words.iter().flat_map(|word| &word.forms) {
-            visitor(term, false);
-        }
-        for (_, term) in self.words.iter().flat_map(|word| &word.phrases).flat_map(|(phrase, _)| phrase) {
-            visitor(term, true);
+        for word in &self.words {
+            let forms = word.forms.iter().map(|(term, _)| term);
+            forms.chain(&word.alternatives).for_each(|term| visitor(term, false));
+            word.phrases.iter().flatten().for_each(|(_, term)| visitor(term, true));
         }
     }
 }
 
 struct Weighed {
     word: FieldWord,
-    phrases: Vec<(Box<dyn Weight>, f32)>,
+    phrases: Vec<Box<dyn Weight>>,
     /// What length does to a frequency, by fieldnorm id.
     norms: Arc<[f32]>,
     factor: f32,
@@ -73,11 +81,11 @@ impl Weighed {
                 let passages = statistics_provider.total_num_docs()? as f32;
                 let tokens = statistics_provider.total_num_tokens(word.field)? as f32;
                 let mut holding = 0;
-                for (term, _) in &word.forms {
+                for term in word.forms.iter().map(|(term, _)| term).chain(&word.alternatives) {
                     holding = holding.max(statistics_provider.doc_freq(term)?);
                 }
                 // A phrase is in no more passages than its rarest word.
-                for (phrase, _) in &word.phrases {
+                for phrase in &word.phrases {
                     let mut rarest = u64::MAX;
                     for (_, term) in phrase {
                         rarest = rarest.min(statistics_provider.doc_freq(term)?);
@@ -93,9 +101,9 @@ impl Weighed {
             let length = FieldNormReader::id_to_fieldnorm(id) as f32;
             K1 * (1.0 - B + B * length / average_length)
         });
-        let phrases = word.phrases.iter().map(|(phrase, weight)| {
+        let phrases = word.phrases.iter().map(|phrase| {
             let decides = EnableScoring::disabled_from_schema(scoring.schema());
-            Ok((PhraseQuery::new_with_offset(phrase.clone()).weight(decides)?, *weight))
+            PhraseQuery::new_with_offset(phrase.clone()).weight(decides)
         });
         Ok(Self {
             word: word.clone(),
@@ -122,20 +130,25 @@ impl Weight for WordsWeight {
                     forms.push((postings, *weight));
                 }
             }
-            let mut phrases = Vec::new();
-            for (phrase, weight) in &weighed.phrases {
-                phrases.push((phrase.scorer(reader, 1.0)?, *weight));
+            let mut alternatives = Vec::new();
+            for term in &weighed.word.alternatives {
+                alternatives.extend(inverted.read_postings(term, IndexRecordOption::WithFreqs)?);
             }
-            if !forms.is_empty() || !phrases.is_empty() {
-                words.push(WordScorer {
+            let phrases = weighed.phrases.iter().map(|phrase| phrase.scorer(reader, 1.0));
+            let phrases: Vec<Box<dyn Scorer>> = phrases.collect::<tantivy::Result<_>>()?;
+            if !(forms.is_empty() && alternatives.is_empty() && phrases.is_empty()) {
+                let mut word = WordScorer {
                     word: weighed.word.word,
-                    doc: first(&forms, &phrases),
+                    doc: TERMINATED,
                     forms,
+                    alternatives,
                     phrases,
                     lengths: reader.get_fieldnorms_reader(weighed.word.field)?,
                     norms: Arc::clone(&weighed.norms),
                     factor: weighed.factor * boost,
-                });
+                };
+                word.doc = word.first();
+                words.push(word);
             }
         }
         if words.is_empty() {
@@ -154,42 +167,59 @@ impl Weight for WordsWeight {
     }
 }
 
-/// The least document that one of the forms stands at.
-fn first(forms: &[(SegmentPostings, f32)], phrases: &[(Box<dyn Scorer>, f32)]) -> DocId {
-    let forms = forms.iter().map(|(postings, _)| postings.doc());
-    forms.chain(phrases.iter().map(|(phrase, _)| phrase.doc())).min().unwrap_or(TERMINATED)
+/// What alternatives that stand in a passage so often count for, in mentions of the word that was asked for: the first
+/// one half, and however many less than one. Who asks for a word means that word first, and a list of words that mean
+/// the same is not to the point.
+fn alternatives(count: u32) -> f32 {
+    let count = count as f32;
+    count / (count + 1.0)
 }
 
 struct WordScorer {
     word: usize,
     doc: DocId,
     forms: Vec<(SegmentPostings, f32)>,
-    phrases: Vec<(Box<dyn Scorer>, f32)>,
+    alternatives: Vec<SegmentPostings>,
+    phrases: Vec<Box<dyn Scorer>>,
     lengths: FieldNormReader,
     norms: Arc<[f32]>,
     factor: f32,
 }
 
 impl WordScorer {
+    /// The least document that one of the forms stands at.
+    fn first(&self) -> DocId {
+        let forms = self.forms.iter().map(|(postings, _)| postings.doc());
+        let forms = forms.chain(self.alternatives.iter().map(DocSet::doc));
+        forms.chain(self.phrases.iter().map(DocSet::doc)).min().unwrap_or(TERMINATED)
+    }
+
     fn seek(&mut self, target: DocId) {
         for (postings, _) in &mut self.forms {
             if postings.doc() < target {
                 postings.seek(target);
             }
         }
-        for (phrase, _) in &mut self.phrases {
+        for postings in &mut self.alternatives {
+            if postings.doc() < target {
+                postings.seek(target);
+            }
+        }
+        for phrase in &mut self.phrases {
             if phrase.doc() < target {
                 phrase.seek(target);
             }
         }
-        self.doc = first(&self.forms, &self.phrases);
+        self.doc = self.first();
     }
 
     fn score(&self) -> Score {
         let here = self.forms.iter().filter(|(postings, _)| postings.doc() == self.doc);
         let mut frequency: f32 = here.map(|(postings, weight)| postings.term_freq() as f32 * weight).sum();
-        for (_, weight) in self.phrases.iter().filter(|(phrase, _)| phrase.doc() == self.doc) {
-            frequency += weight;
+        if !(self.alternatives.is_empty() && self.phrases.is_empty()) {
+            let here = self.alternatives.iter().filter(|postings| postings.doc() == self.doc);
+            let phrases = self.phrases.iter().filter(|phrase| phrase.doc() == self.doc);
+            frequency += alternatives(here.map(|postings| postings.term_freq()).sum::<u32>() + phrases.count() as u32);
         }
         let norm = self.norms[usize::from(self.lengths.fieldnorm_id(self.doc))];
         self.factor * frequency / (frequency + norm)
@@ -231,8 +261,9 @@ impl DocSet for WordsScorer {
 
     fn size_hint(&self) -> u32 {
         let postings = self.words.iter().flat_map(|word| &word.forms).map(|(postings, _)| postings.size_hint());
-        let phrases = self.words.iter().flat_map(|word| &word.phrases).map(|(phrase, _)| phrase.size_hint());
-        postings.chain(phrases).max().unwrap_or(0)
+        let alternatives = self.words.iter().flat_map(|word| &word.alternatives).map(DocSet::size_hint);
+        let phrases = self.words.iter().flat_map(|word| &word.phrases).map(DocSet::size_hint);
+        postings.chain(alternatives).chain(phrases).max().unwrap_or(0)
     }
 }
 

@@ -10,7 +10,7 @@ use tantivy::{Searcher, Term};
 use uuid::Uuid;
 
 use super::LexicalIndex;
-use super::alternatives::{ALTERNATIVE_WEIGHT, Alternatives};
+use super::alternatives::Alternatives;
 use super::analysis::{Marks, Phrase};
 use super::asked::{Asked, AskedWord};
 use super::bm25::{FieldWord, WordsQuery};
@@ -140,35 +140,32 @@ impl LexicalIndex {
         for (word, (asked, (longer, also))) in wanted.asked.words.iter().zip(beside).enumerate() {
             let stems = |field: Field| asked.stems.iter().map(move |stem| (Term::from_field_text(field, stem), 1.0));
             let longer = longer.iter().map(|(term, weight)| (Term::from_field_text(fields.body, term), *weight));
-            let alternatives = |field: Field, words: &[String]| -> Vec<(Term, f32)> {
-                words.iter().map(|word| (Term::from_field_text(field, word), ALTERNATIVE_WEIGHT)).collect()
+            let alternatives = |field: Field, words: &[String]| -> Vec<Term> {
+                words.iter().map(|word| Term::from_field_text(field, word)).collect()
             };
-            let mut written = vec![(Term::from_field_text(fields.written, &asked.written), 1.0)];
-            written.extend(alternatives(fields.written, &also.written));
+            let written = vec![(Term::from_field_text(fields.written, &asked.written), 1.0)];
             let count = asked.count as f32;
             if asked.is_identifier() {
-                words.push(single(word, fields.written, written, count * IDENTIFIER_BOOST));
+                words.push(FieldWord::of(word, fields.written, written, count * IDENTIFIER_BOOST));
                 continue;
             }
-            let of_alternatives = alternatives(fields.body, &also.terms);
             words.push(FieldWord {
-                word,
-                field: fields.body,
-                forms: stems(fields.body).chain(longer).chain(of_alternatives).collect(),
-                phrases: also
-                    .phrases
-                    .iter()
-                    .map(|phrase| (in_field(fields.body, phrase), ALTERNATIVE_WEIGHT))
-                    .collect(),
-                boost: count,
+                alternatives: alternatives(fields.body, &also.terms),
+                phrases: also.phrases.iter().map(|phrase| in_field(fields.body, phrase)).collect(),
+                ..FieldWord::of(word, fields.body, stems(fields.body).chain(longer).collect(), count)
             });
-            words.push(single(word, fields.written, written, count * WRITTEN_BOOST));
-            let headings = stems(fields.headings).chain(alternatives(fields.headings, &also.terms)).collect();
-            words.push(single(word, fields.headings, headings, count * HEADING_BOOST));
+            words.push(FieldWord {
+                alternatives: alternatives(fields.written, &also.written),
+                ..FieldWord::of(word, fields.written, written, count * WRITTEN_BOOST)
+            });
+            words.push(FieldWord {
+                alternatives: alternatives(fields.headings, &also.terms),
+                ..FieldWord::of(word, fields.headings, stems(fields.headings).collect(), count * HEADING_BOOST)
+            });
         }
         let parts = wanted.parts.iter().zip(wanted.asked.words.len()..);
         words.extend(parts.map(|((part, weight), word)| {
-            single(word, fields.body, vec![(Term::from_field_text(fields.body, part), 1.0)], *weight)
+            FieldWord::of(word, fields.body, vec![(Term::from_field_text(fields.body, part), 1.0)], *weight)
         }));
         words
     }
@@ -195,11 +192,6 @@ impl LexicalIndex {
         });
         near.collect()
     }
-}
-
-/// In forms of one word only.
-fn single(word: usize, field: Field, forms: Vec<(Term, f32)>, boost: f32) -> FieldWord {
-    FieldWord { word, field, forms, phrases: Vec::new(), boost }
 }
 
 fn in_field(field: Field, phrase: &Phrase) -> Vec<(usize, Term)> {

