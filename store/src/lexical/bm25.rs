@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use tantivy::fieldnorm::FieldNormReader;
-use tantivy::postings::{Postings as _, SegmentPostings};
+use tantivy::postings::{Postings, SegmentPostings};
 use tantivy::query::{EmptyScorer, EnableScoring, Explanation, PhraseQuery, Query, Scorer, Weight};
 use tantivy::schema::{Field, IndexRecordOption};
 use tantivy::{DocId, DocSet, Score, SegmentReader, TERMINATED, TantivyError, Term};
@@ -219,7 +219,7 @@ impl WordScorer {
         if !(self.alternatives.is_empty() && self.phrases.is_empty()) {
             let here = self.alternatives.iter().filter(|postings| postings.doc() == self.doc);
             let phrases = self.phrases.iter().filter(|phrase| phrase.doc() == self.doc);
-            frequency += alternatives(here.map(|postings| postings.term_freq()).sum::<u32>() + phrases.count() as u32);
+            frequency += alternatives(here.map(Postings::term_freq).sum::<u32>() + phrases.count() as u32);
         }
         let norm = self.norms[usize::from(self.lengths.fieldnorm_id(self.doc))];
         self.factor * frequency / (frequency + norm)

@@ -257,6 +257,8 @@ async fn other_processes_follow_a_switch() {
     add(&two, "late", "latex").await;
     model.insert("late".into(), "latex".into());
     for store in [&two, &one] {
+        // Looks at the database first: until then a process that did not write it may be a moment behind.
+        store.doctor(false).await.unwrap();
         check(store, &model, "after the switch").await;
     }
 }
