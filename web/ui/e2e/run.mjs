@@ -193,7 +193,7 @@ await check("similar documents", async () => {
   await page.goto(`${base}/#/search`);
   await page.locator("input[type=search]").fill("documents");
   await page.keyboard.press("Enter");
-  await page.locator("ol > li > a").first().click();
+  await page.locator("ol > li > a:visible").first().click();
   await page.getByRole("dialog").waitFor();
   const before = page.url();
   await page.locator("[data-similar] summary").click();
