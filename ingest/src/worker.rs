@@ -257,11 +257,7 @@ async fn embed(
 }
 
 /// The vectors of some chunks. People who ask come first; this waits.
-pub(crate) async fn encoded(
-    encoder: &Encoder,
-    title: Option<&str>,
-    chunks: &[Chunk],
-) -> Result<Vec<Vec<f32>>, EmbedError> {
+pub async fn encoded(encoder: &Encoder, title: Option<&str>, chunks: &[Chunk]) -> Result<Vec<Vec<f32>>, EmbedError> {
     let texts: Vec<String> = chunks.iter().map(|chunk| embedding_text(title, chunk)).collect();
     loop {
         match encoder.encode(texts.clone(), Input::Passage, Priority::Bulk).await {

@@ -194,6 +194,6 @@ fn read_indexed(row: &AnyRow) -> Result<IndexedChunk> {
     })
 }
 
-fn numbers(bytes: &[u8]) -> Vec<f32> {
+pub fn numbers(bytes: &[u8]) -> Vec<f32> {
     bytes.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect()
 }

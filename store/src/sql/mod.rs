@@ -178,22 +178,6 @@ impl Database {
         }
     }
 
-    /// The texts of all rows as one, a line each.
-    fn joined(&self, text: &str) -> String {
-        match self.kind {
-            Kind::Sqlite => format!("group_concat({text}, char(10))"),
-            Kind::Postgres => format!("string_agg({text}, chr(10))"),
-        }
-    }
-
-    /// Bytes as text.
-    fn hexadecimal(&self, bytes: &str) -> String {
-        match self.kind {
-            Kind::Sqlite => format!("hex({bytes})"),
-            Kind::Postgres => format!("encode({bytes}, 'hex')"),
-        }
-    }
-
     /// The function that says where in a text, from 1, another one begins.
     fn position(&self) -> &'static str {
         match self.kind {

@@ -3,6 +3,7 @@
 use sqlx::{AssertSqlSafe, Row as _};
 
 use super::access::{bind, may_read};
+use super::chunks::numbers;
 use super::{Database, id, places};
 use crate::Result;
 use crate::access::Grant;
@@ -54,24 +55,23 @@ impl Database {
     ) -> Result<Vec<CheckedChunk>> {
         let mut found = Vec::with_capacity(chunks.len());
         for part in chunks.chunks(CHUNKS_PER_STATEMENT) {
-            // All of them in one row: handing a row over from SQLite's thread costs more than reading it.
             let statement = format!(
-                "select {} {SEEN} where k.id in ({}) and {}",
-                self.joined(&format!(
-                    "k.id || ' ' || k.revision_id || ' ' || k.document_id || ' ' || r.collection_id || ' ' || \
-                     k.language || ' ' || {}",
-                    self.hexadecimal("k.embedding")
-                )),
+                "select k.id, k.revision_id, k.document_id, r.collection_id, k.language, k.embedding {SEEN} \
+                 where k.id in ({}) and {}",
                 places(1, part.len()),
                 may_read(grant, part.len() + 1)
             );
             let query = part.iter().fold(sqlx::query(AssertSqlSafe(statement)), |query, id| query.bind(id.to_string()));
-            let row = bind(query, grant).fetch_one(&self.pool).await?;
-            let lines: Option<String> = row.try_get(0)?;
-            for line in lines.iter().flat_map(|lines| lines.lines()) {
-                let (collection, chunk) = checked(line).ok_or_else(|| StoreError::damaged("chunk", "its row"))?;
-                if collections.contains(&collection) {
-                    found.push(chunk);
+            for row in &bind(query, grant).fetch_all(&self.pool).await? {
+                let language: String = row.try_get("language")?;
+                if collections.contains(&id(row, "collection_id")?) {
+                    found.push(CheckedChunk {
+                        id: id(row, "id")?,
+                        revision: id(row, "revision_id")?,
+                        document: id(row, "document_id")?,
+                        language: Language::parse(&language),
+                        embedding: numbers(&row.try_get::<Vec<u8>, _>("embedding")?),
+                    });
                 }
             }
         }
@@ -113,51 +113,5 @@ impl Database {
         let place = |chunk: &ShownChunk| chunks.iter().position(|wanted| *wanted == chunk.id);
         found.sort_by_key(place);
         Ok(found)
-    }
-}
-
-fn checked(line: &str) -> Option<(CollectionId, CheckedChunk)> {
-    let mut fields = line.split(' ');
-    let mut next = || fields.next();
-    let (id, revision, document) = (next()?.parse().ok()?, next()?.parse().ok()?, next()?.parse().ok()?);
-    let collection = next()?.parse().ok()?;
-    let language = Language::parse(next()?);
-    Some((collection, CheckedChunk { id, revision, document, language, embedding: floats(next()?)? }))
-}
-
-/// 32-bit floats, little-endian, in hexadecimal of either case.
-fn floats(text: &str) -> Option<Vec<f32>> {
-    let digit = |byte: u8| match byte {
-        b'0'..=b'9' => Some(byte - b'0'),
-        b'a'..=b'f' => Some(byte - b'a' + 10),
-        b'A'..=b'F' => Some(byte - b'A' + 10),
-        _ => None,
-    };
-    let (floats, []) = text.as_bytes().as_chunks::<8>() else { return None };
-    let float = |digits: &[u8; 8]| {
-        let mut bytes = [0; 4];
-        for (byte, [high, low]) in bytes.iter_mut().zip(digits.as_chunks::<2>().0) {
-            *byte = digit(*high)? << 4 | digit(*low)?;
-        }
-        Some(f32::from_le_bytes(bytes))
-    };
-    floats.iter().map(float).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_come_back_from_their_digits() {
-        let numbers = [0.5_f32, -1.25e-30, f32::MAX, -0.0];
-        let bytes: Vec<u8> = numbers.iter().flat_map(|number| number.to_le_bytes()).collect();
-        let digits = crate::blobs::hexadecimal(&bytes).to_uppercase();
-        assert_eq!(floats(&digits).as_deref(), Some(&numbers[..]));
-        assert_eq!(floats(&digits.to_lowercase()).as_deref(), Some(&numbers[..]));
-        assert_eq!(floats(""), Some(Vec::new()));
-        for damaged in ["0", "0000000", "000000gg", "0000000é"] {
-            assert_eq!(floats(damaged), None, "{damaged}");
-        }
     }
 }

@@ -7,11 +7,11 @@ use std::time::Duration;
 use anyhow::Context as _;
 use futures::StreamExt as _;
 use indicatif::{ProgressBar, ProgressStyle};
-use terroir_embed::{Encoder, Input, Priority};
+use terroir_embed::Encoder;
 use terroir_ingest::chunk::chunk;
 use terroir_ingest::document::ParsedDocument;
 use terroir_ingest::text;
-use terroir_ingest::worker::{embedding_text, new_revision};
+use terroir_ingest::worker::{encoded, new_revision};
 use terroir_store::evaluation::{CorpusDocument, TestCollection};
 use terroir_store::{NewDocument, NewSet, Principal, Store, StoreOptions};
 
@@ -81,13 +81,7 @@ async fn add(store: &Store, encoder: &Encoder, document: &CorpusDocument) -> any
         let mut parsed: ParsedDocument = text::parse(body.as_bytes());
         parsed.title = (!title.is_empty()).then(|| title.to_owned());
         let chunks = chunk(&parsed, set.chunk_tokens, encoder);
-        let texts: Vec<String> = chunks.iter().map(|chunk| embedding_text(parsed.title.as_deref(), chunk)).collect();
-        let vectors = loop {
-            match encoder.encode(texts.clone(), Input::Passage, Priority::Bulk).await {
-                Err(terroir_embed::EmbedError::Busy) => tokio::time::sleep(Duration::from_millis(20)).await,
-                encoded => break encoded?,
-            }
-        };
+        let vectors = encoded(encoder, parsed.title.as_deref(), &chunks).await?;
         store.write_revision(&job, &new_revision(&parsed, set.id, chunks, vectors)).await?;
     }
     let stored = store.document_by_source(&Principal::Operator, "default", &document.id).await?;
