@@ -12,7 +12,7 @@ use crate::Result;
 use crate::access::revision_of;
 use crate::dense::DenseIndex;
 use crate::error::StoreError;
-use crate::ids::{RevisionId, SetId};
+use crate::ids::RevisionId;
 use crate::lexical::LexicalIndex;
 use crate::lexical::index::Batch;
 use crate::sets::IndexSet;
@@ -62,7 +62,7 @@ impl Indexes {
     /// Opens the indexes in use. Damaged ones, and ones that have followed another database further than
     /// this one goes, are left aside: new ones follow the changes from the first.
     pub async fn open(options: &StoreOptions, database: Database, set: IndexSet) -> Result<Self> {
-        let root = folder_of(options, set.id);
+        let root = folder_of(options, &set);
         fs_err::create_dir_all(&root)?;
         let folder = root.join(current_name(&root)?);
         remove_others(&root, &folder)?;
@@ -218,7 +218,7 @@ impl Indexes {
         let started = Instant::now();
         let mut position = self.position.lock().await;
         let sequence = self.database.last_change().await?;
-        let root = folder_of(&self.options, self.set.id);
+        let root = folder_of(&self.options, &self.set);
         let name = new_name();
         let folder = root.join(&name);
         let pair = open_pair(&self.options, &self.set, folder, &self.database_id).await?;
@@ -308,8 +308,8 @@ pub fn root_of_all(data_dir: &Path) -> PathBuf {
 }
 
 /// Where those of a set are.
-pub fn folder_of(options: &StoreOptions, set: SetId) -> PathBuf {
-    root_of_all(&options.data_dir).join(set.to_string())
+pub fn folder_of(options: &StoreOptions, set: &IndexSet) -> PathBuf {
+    root_of_all(&options.data_dir).join(set.place())
 }
 
 fn new_name() -> String {

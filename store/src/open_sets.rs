@@ -2,7 +2,7 @@
 //! Which these are is in SQL, so that every process follows the same switch.
 
 use std::path::Path;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, MutexGuard, PoisonError, RwLock, Weak};
 use std::time::Duration;
 
 use tokio::sync::{Mutex, Notify};
@@ -14,7 +14,7 @@ use crate::ids::SetId;
 use crate::indexes::{Indexes, folder_of, root_of_all};
 use crate::lock::FolderLock;
 use crate::sets::{IndexSet, SetState};
-use crate::sql::Database;
+use crate::sql::{Database, now_ms};
 use crate::store::StoreOptions;
 
 /// How often a process looks for changes that others made.
@@ -33,9 +33,13 @@ pub struct OpenSets {
     refreshing: Mutex<()>,
     wake: Arc<Notify>,
     tasks: std::sync::Mutex<Vec<JoinHandle<()>>>,
+    /// Not searched in any more, and not removed yet. What is deleted is deleted there too.
+    leaving: Arc<Leaving>,
     /// Last, so that the folder is free only when the indexes are closed.
     _lock: FolderLock,
 }
+
+type Leaving = std::sync::Mutex<Vec<Weak<Indexes>>>;
 
 #[derive(Debug, Clone)]
 struct Open {
@@ -75,6 +79,7 @@ impl OpenSets {
             refreshing: Mutex::new(()),
             wake: Arc::new(Notify::new()),
             tasks: std::sync::Mutex::new(Vec::new()),
+            leaving: Arc::default(),
             _lock: lock,
         })
     }
@@ -98,9 +103,15 @@ impl OpenSets {
         std::iter::once(open.in_use).chain(open.beside).collect()
     }
 
-    /// Returns when all open indexes have followed the changes up to `sequence`.
+    /// Those that are on their way out too.
+    pub fn everywhere(&self) -> Vec<Arc<Indexes>> {
+        let leaving: Vec<Arc<Indexes>> = held(&self.leaving).iter().filter_map(Weak::upgrade).collect();
+        self.each().into_iter().chain(leaving).collect()
+    }
+
+    /// Returns when all indexes have followed the changes up to `sequence`.
     pub async fn catch_up(&self, sequence: i64) -> Result<()> {
-        for indexes in self.each() {
+        for indexes in self.everywhere() {
             indexes.catch_up(sequence).await?;
         }
         Ok(())
@@ -118,26 +129,26 @@ impl OpenSets {
         let wanted = Wanted::read(&self.database).await?;
         let open = self.now();
         let mut next = open.clone();
-        if open.in_use.set.id != wanted.in_use.id {
-            next.in_use = match self.open(wanted.in_use.id) {
+        if open.in_use.set.place() != wanted.in_use.place() {
+            let beside = open.beside.clone().filter(|beside| beside.set.place() == wanted.in_use.place());
+            next.in_use = match beside {
                 Some(indexes) => indexes,
                 None => self.opened(wanted.in_use).await?,
             };
             next.in_use.catch_up(self.database.last_change().await?).await?;
         }
-        let beside = next.beside.as_ref().map(|indexes| indexes.set.id);
-        if beside != wanted.beside.as_ref().map(|set| set.id) {
+        let beside = next.beside.as_ref().map(|indexes| indexes.set.place());
+        if beside != wanted.beside.as_ref().map(IndexSet::place) {
             next.beside = match wanted.beside {
                 Some(set) => Some(self.opened(set).await?),
                 None => None,
             };
         }
-        let kept: Vec<SetId> =
-            std::iter::once(&next.in_use).chain(&next.beside).map(|indexes| indexes.set.id).collect();
+        let kept: Vec<String> =
+            std::iter::once(&next.in_use).chain(&next.beside).map(|indexes| indexes.set.place()).collect();
         *self.open.write().unwrap_or_else(PoisonError::into_inner) = next;
         for old in std::iter::once(open.in_use).chain(open.beside) {
-            if !kept.contains(&old.set.id) {
-                tracing::info!(set = %old.set.id, model = old.set.model, "an index set is not open any more");
+            if !kept.contains(&old.set.place()) {
                 self.retire(old);
             }
         }
@@ -145,7 +156,7 @@ impl OpenSets {
     }
 
     async fn opened(&self, set: IndexSet) -> Result<Arc<Indexes>> {
-        let folder = folder_of(&self.options, set.id);
+        let folder = folder_of(&self.options, &set);
         // What is there of it is from before it was kept.
         if folder.exists() {
             fs_err::remove_dir_all(&folder)?;
@@ -156,16 +167,18 @@ impl OpenSets {
 
     /// Takes indexes off the disk, or off the server, when nobody searches in them any more.
     fn retire(&self, old: Arc<Indexes>) {
-        let folder = folder_of(&self.options, old.set.id);
+        tracing::info!(set = %old.set.id, model = old.set.model, "an index set is not open any more");
+        held(&self.leaving).push(Arc::downgrade(&old));
+        let (leaving, folder) = (Arc::clone(&self.leaving), folder_of(&self.options, &old.set));
         let task = tokio::spawn(async move {
-            let mut waited = Duration::ZERO;
-            while waited < GRACE || Arc::strong_count(&old) > 1 {
+            tokio::time::sleep(GRACE).await;
+            while !has_left(&leaving, &old) {
                 tokio::time::sleep(GRACE_STEP).await;
-                waited += GRACE_STEP;
             }
             if let Err(error) = old.discard().await {
-                tracing::warn!(%error, "points of an index set stay on the server");
+                tracing::warn!(%error, "points of an index set stay on the server until the next start");
             }
+            // Before its folder: the engine writes out what it holds.
             drop(old);
             if let Err(error) = fs_err::remove_dir_all(&folder) {
                 tracing::warn!(%error, "indexes that nobody uses stay on disk until the next start");
@@ -199,6 +212,38 @@ impl OpenSets {
         self.keep(task);
     }
 
+    /// Takes from a server, some time after the start, what processes left there that ended before they had discarded
+    /// it.
+    pub fn tidy(self: &Arc<Self>) {
+        let sets = Arc::downgrade(self);
+        let task = tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(GRACE).await;
+                let Some(sets) = sets.upgrade() else { return };
+                match sets.remove_strangers().await {
+                    Ok(true) => return,
+                    Ok(false) => {}
+                    Err(error) => tracing::warn!(%error, "what is on the server of no index set stays there for now"),
+                }
+            }
+        });
+        self.keep(task);
+    }
+
+    /// False shortly after a switch: other processes may still search in the set that was in use.
+    async fn remove_strangers(&self) -> Result<bool> {
+        let dense = &self.in_use().pair().await.dense;
+        // First: a set that is begun meanwhile is known then.
+        let collections = dense.collections().await?;
+        let wanted = Wanted::read(&self.database).await?;
+        if now_ms() - wanted.in_use.used_at_ms.unwrap_or(0) < GRACE.as_millis() as i64 {
+            return Ok(false);
+        }
+        let known: Vec<IndexSet> = std::iter::once(wanted.in_use).chain(wanted.beside).collect();
+        dense.remove_strangers(collections, &known).await?;
+        Ok(true)
+    }
+
     async fn follow_once(&self) -> Result<()> {
         self.refresh().await?;
         let last = self.database.last_change().await?;
@@ -215,17 +260,32 @@ impl OpenSets {
         }
         for task in tasks {
             task.abort();
+            // What it held is closed when it has ended.
+            let _ = task.await;
         }
         closed
     }
+}
+
+fn held(leaving: &Leaving) -> MutexGuard<'_, Vec<Weak<Indexes>>> {
+    leaving.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Whether nobody else has the indexes; nobody gets them after that.
+fn has_left(leaving: &Leaving, indexes: &Arc<Indexes>) -> bool {
+    let mut leaving = held(leaving);
+    let is_last = Arc::strong_count(indexes) == 1;
+    if is_last {
+        leaving.retain(|other| other.as_ptr() != Arc::as_ptr(indexes));
+    }
+    is_last
 }
 
 /// Removes indexes of sets that are neither in use nor beside, and those that older versions kept elsewhere.
 fn remove_strangers(options: &StoreOptions, wanted: &Wanted) -> Result<()> {
     let root = root_of_all(&options.data_dir);
     fs_err::create_dir_all(&root)?;
-    let known: Vec<String> =
-        std::iter::once(&wanted.in_use).chain(&wanted.beside).map(|set| set.id.to_string()).collect();
+    let known: Vec<String> = std::iter::once(&wanted.in_use).chain(&wanted.beside).map(IndexSet::place).collect();
     for entry in fs_err::read_dir(&root)? {
         let path = entry?.path();
         if path.file_name().is_none_or(|name| !known.iter().any(|known| Path::new(known) == name)) {

@@ -32,9 +32,22 @@ pub struct IndexSet {
     /// Longest chunk, in tokens of the model.
     pub chunk_tokens: usize,
     pub state: SetState,
+    /// How often it was taken up again after it was kept.
+    pub(crate) opening: i64,
     pub created_at_ms: i64,
     /// When it was last put in use.
     pub used_at_ms: Option<i64>,
+}
+
+impl IndexSet {
+    /// What its indexes are called, in a folder and on a server. Never twice the same: what is on its way out is not
+    /// what is coming.
+    pub(crate) fn place(&self) -> String {
+        match self.opening {
+            0 => self.id.to_string(),
+            again => format!("{}-{again}", self.id),
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,7 +99,7 @@ pub struct SetReport {
 /// before there were index sets.
 pub async fn known_set_in_use(data_dir: &Path, database_url: Option<&str>) -> Result<Option<IndexSet>> {
     let Some(database) = Database::look_into(data_dir, database_url).await? else { return Ok(None) };
-    let sets = if database.has_index_sets().await? { database.index_sets().await? } else { Vec::new() };
+    let sets = database.known_index_sets().await?;
     database.pool.close().await;
     Ok(sets.into_iter().find(|set| set.state == SetState::InUse))
 }

@@ -86,6 +86,7 @@ impl Store {
         // One that stands beside follows later: nobody searches in it.
         sets.in_use().catch_up(database.last_change().await?).await?;
         sets.follow();
+        sets.tidy();
         let (events, _) = broadcast::channel(EVENT_CAPACITY);
         Ok(Self { blobs: Blobs::open(options.originals_dir)?, database, sets, lexicons: Arc::default(), events })
     }

@@ -53,10 +53,11 @@ impl Traces {
 }
 
 impl OpenSets {
-    /// Looks into the indexes of every set; into the dense index's files only where it is asked to, since that reads them all.
+    /// Looks into all indexes that there are; into the dense index's files only where it is asked to, since that
+    /// reads them all.
     pub(crate) async fn look(&self, trace: &Trace, into_files: bool) -> Result<Traces> {
         let mut found = self.in_use().look(trace, into_files).await?;
-        for other in self.each().iter().skip(1) {
+        for other in self.everywhere().iter().skip(1) {
             found = found.and(other.look(trace, into_files).await?);
         }
         Ok(found)
@@ -65,7 +66,7 @@ impl OpenSets {
     /// Takes what is deleted out of the files, as far as that can be done now. What could not be stays until the
     /// indexes do it themselves: a removal does not fail for it.
     pub(crate) async fn sweep(&self, trace: &Trace) {
-        for indexes in self.each() {
+        for indexes in self.everywhere() {
             indexes.sweep(trace).await;
         }
     }

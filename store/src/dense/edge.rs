@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use qdrant_edge::{
     CountRequest, CreateIndex, Distance, EdgeConfig, EdgeShard, EdgeVectorParamsBuilder, FacetRequest, FacetValue,
@@ -28,6 +29,7 @@ use crate::sql::chunks::{IndexedChunk, IndexedRevision};
 const LAYOUT_VERSION: u32 = 3;
 /// After this many new points the engine is asked to build its graph; until then it scans.
 const POINTS_UNTIL_OPTIMIZE: usize = 10_000;
+const UNREAD_STEP: Duration = Duration::from_millis(20);
 
 pub struct EdgeIndex {
     pub(super) shard: Arc<EdgeShard>,
@@ -92,6 +94,14 @@ impl EdgeIndex {
             Ok(())
         })
         .await
+    }
+
+    /// A search whose caller left runs to its end. The engine panics if its folder goes before that.
+    pub async fn wait_until_unread(&self) -> Result<()> {
+        while Arc::strong_count(&self.shard) > 1 {
+            tokio::time::sleep(UNREAD_STEP).await;
+        }
+        Ok(())
     }
 
     pub async fn search(&self, vector: Vec<f32>, scope: Scope, limit: usize) -> Result<Vec<(ChunkId, f32)>> {

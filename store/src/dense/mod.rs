@@ -106,11 +106,27 @@ impl DenseIndex {
         }
     }
 
-    /// Gives up what is not in files of this process.
+    /// Gives up what is not in files of this process, and returns when nothing reads the files any more.
     pub async fn discard(&self) -> Result<()> {
         match self {
-            Self::Edge(_) => Ok(()),
+            Self::Edge(index) => index.wait_until_unread().await,
             Self::Server(index) => index.discard().await,
+        }
+    }
+
+    /// What a server has of this database.
+    pub async fn collections(&self) -> Result<Vec<String>> {
+        match self {
+            Self::Edge(_) => Ok(Vec::new()),
+            Self::Server(index) => index.collections().await,
+        }
+    }
+
+    /// Removes those of `collections` that are of none of the sets.
+    pub async fn remove_strangers(&self, collections: Vec<String>, sets: &[IndexSet]) -> Result<()> {
+        match self {
+            Self::Edge(_) => Ok(()),
+            Self::Server(index) => index.remove_strangers(collections, sets).await,
         }
     }
 

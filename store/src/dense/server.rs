@@ -37,6 +37,7 @@ const NOT_FOUND: i32 = 5;
 pub struct ServerIndex {
     client: Qdrant,
     url: String,
+    database_id: String,
     collection: String,
     dimensions: u64,
     in_doubt: AtomicBool,
@@ -68,13 +69,11 @@ impl ServerIndex {
             .skip_compatibility_check()
             .build()
             .map_err(|error| unusable(reason(&error)))?;
-        let model = set.model_sha256.get(..16).unwrap_or(&set.model_sha256);
-        // Two sets of one model have a collection each.
-        let which = if set.id == SetId::FIRST { String::new() } else { format!("-{}", set.id) };
         let index = Self {
             client,
             url: url.to_owned(),
-            collection: format!("terroir-{model}-{database_id}{which}"),
+            database_id: database_id.to_owned(),
+            collection: collection_of(set, database_id),
             dimensions: set.dimensions as u64,
             in_doubt: AtomicBool::new(true),
         };
@@ -116,6 +115,25 @@ impl ServerIndex {
     pub async fn discard(&self) -> Result<()> {
         if self.exists().await? {
             self.client.delete_collection(&self.collection).await.map_err(|error| self.failed(&error))?;
+        }
+        Ok(())
+    }
+
+    /// The collections that the server has of this database.
+    pub async fn collections(&self) -> Result<Vec<String>> {
+        let listed = self.client.list_collections().await.map_err(|error| self.failed(&error))?;
+        let names = listed.collections.into_iter().map(|collection| collection.name);
+        Ok(names.filter(|name| name.starts_with("terroir-") && name.contains(&self.database_id)).collect())
+    }
+
+    /// Removes those of `collections` that are of none of the sets.
+    pub async fn remove_strangers(&self, collections: Vec<String>, sets: &[IndexSet]) -> Result<()> {
+        let known: Vec<String> = sets.iter().map(|set| collection_of(set, &self.database_id)).collect();
+        for collection in collections {
+            if !known.contains(&collection) {
+                tracing::info!(collection, "a collection of an index set that is not open any more is removed");
+                self.client.delete_collection(&collection).await.map_err(|error| self.failed(&error))?;
+            }
         }
         Ok(())
     }
@@ -190,6 +208,14 @@ impl ServerIndex {
 }
 
 /// The client's own words carry every header of the answer.
+/// Two sets of one model have a collection each.
+fn collection_of(set: &IndexSet, database_id: &str) -> String {
+    let model = set.model_sha256.get(..16).unwrap_or(&set.model_sha256);
+    let place = set.place();
+    let which = if place == SetId::FIRST.to_string() { String::new() } else { format!("-{place}") };
+    format!("terroir-{model}-{database_id}{which}")
+}
+
 fn reason(error: &QdrantError) -> String {
     match error {
         QdrantError::ResponseError { status } => format!("{}: {}", status.code(), status.message()),

@@ -9,8 +9,10 @@ use crate::error::StoreError;
 use crate::ids::{RevisionId, SetId};
 use crate::sets::{IndexSet, NewSet, SetReport, SetState};
 
-const COLUMNS: &str =
-    "s.id, s.model, s.model_sha256, s.dimensions, s.chunk_tokens, s.state, s.problem, s.created_at, s.used_at";
+const COLUMNS: &str = "s.id, s.model, s.model_sha256, s.dimensions, s.chunk_tokens, s.state, s.opening, s.problem, \
+                       s.created_at, s.used_at";
+/// The migration that brought openings.
+const OPENINGS_SINCE: i64 = 10;
 /// Documents that searches should find.
 const CURRENT: &str = "d.current_revision is not null";
 
@@ -19,6 +21,19 @@ impl Database {
     pub async fn index_sets(&self) -> Result<Vec<IndexSet>> {
         let statement = AssertSqlSafe(format!("select {COLUMNS} from index_sets s order by s.created_at desc, s.id"));
         let rows = sqlx::query(statement).fetch_all(&self.pool).await?;
+        rows.iter().map(read).collect()
+    }
+
+    /// The same of a schema that may be older than this program; none if it is older than index sets.
+    pub async fn known_index_sets(&self) -> Result<Vec<IndexSet>> {
+        if !self.has_table("index_sets").await? {
+            return Ok(Vec::new());
+        }
+        if self.version().await? >= Some(OPENINGS_SINCE) {
+            return self.index_sets().await;
+        }
+        let statement = format!("select {} from index_sets s", COLUMNS.replace("s.opening", "0 as opening"));
+        let rows = sqlx::query(AssertSqlSafe(statement)).fetch_all(&self.pool).await?;
         rows.iter().map(read).collect()
     }
 
@@ -111,13 +126,16 @@ impl Database {
     }
 
     pub async fn move_set(&self, transaction: &mut Transaction, set: SetId, state: SetState) -> Result<()> {
+        // Where indexes of it may still be on their way out, those that come are not.
+        let opened_again = i64::from(state == SetState::Beside);
         let used_at = (state == SetState::InUse).then(now_ms);
         sqlx::query(
             "update index_sets set state = $1, used_at = coalesce($2, used_at), problem = null, builder = null, \
-             lease_until = null where id = $3",
+             lease_until = null, opening = opening + $3 where id = $4",
         )
         .bind(state.as_str())
         .bind(used_at)
+        .bind(opened_again)
         .bind(set.to_string())
         .execute(&mut **transaction)
         .await?;
@@ -232,7 +250,30 @@ fn read(row: &AnyRow) -> Result<IndexSet> {
         dimensions: dimensions as usize,
         chunk_tokens: chunk_tokens as usize,
         state: SetState::parse(&state).ok_or_else(|| StoreError::damaged("state of an index set", state))?,
+        opening: row.try_get("opening")?,
         created_at_ms: row.try_get("created_at")?,
         used_at_ms: row.try_get("used_at")?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::ids::SetId;
+    use crate::sets::{NewSet, known_set_in_use};
+    use crate::sql::Database;
+
+    #[tokio::test]
+    async fn the_set_in_use_is_known_before_the_schema_is_brought_up_to_date() {
+        let new = NewSet { model: "m".into(), model_sha256: "h".into(), dimensions: 3, chunk_tokens: 64 };
+        for version in [7, 9, super::OPENINGS_SINCE] {
+            let folder = tempfile::tempdir().unwrap();
+            let database = Database::open_at(folder.path(), None, version).await.unwrap();
+            if version > 7 {
+                database.insert_first_set(&new).await.unwrap();
+            }
+            database.pool.close().await;
+            let known = known_set_in_use(folder.path(), None).await.unwrap();
+            assert_eq!(known.map(|set| set.id), (version > 7).then_some(SetId::FIRST), "{version}");
+        }
+    }
 }

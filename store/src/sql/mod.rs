@@ -146,10 +146,6 @@ impl Database {
         Ok(sqlx::query(known).bind(name).fetch_optional(&self.pool).await?.is_some())
     }
 
-    pub async fn has_index_sets(&self) -> Result<bool> {
-        self.has_table("index_sets").await
-    }
-
     pub fn is_shared(&self) -> bool {
         self.kind == Kind::Postgres
     }

@@ -6,11 +6,11 @@ use std::path::Path;
 use std::time::Duration;
 
 use terroir_store::{
-    IndexSet, Mode, NewChunk, NewRevision, NewSet, Principal, SearchRequest, SetId, SetState, Store, StoreError,
+    IndexSet, Mode, NewChunk, NewRevision, NewSet, Place, Principal, SearchRequest, SetId, SetState, Store, StoreError,
 };
 
 use crate::bench::{DIMENSIONS, LEASE, Random, Setting, databases, enqueue, open_patiently, revision};
-use crate::qdrant;
+use crate::qdrant::{self, StandIn};
 
 /// Of the vectors of every second set.
 const OTHER_DIMENSIONS: usize = 5;
@@ -261,4 +261,71 @@ async fn other_processes_follow_a_switch() {
         store.doctor(false).await.unwrap();
         check(store, &model, "after the switch").await;
     }
+}
+
+/// Longer than indexes stay that are on their way out.
+const LONGER_THAN_THEY_STAY: Duration = Duration::from_secs(12);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_set_that_is_gone_back_to_at_once_is_not_taken_away() {
+    for setting in settings() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = open(folder.path(), &setting).await;
+        for word in ["quince", "medlar"] {
+            add(&store, word, word).await;
+        }
+        let mut model = BTreeMap::from(["quince", "medlar"].map(|word| (word.to_owned(), word.to_owned())));
+        let first = store.set_in_use();
+        let second = store.begin_set(&other(2)).await.unwrap();
+        fill(&store, &second, 10).await;
+        store.switch_to(second.id).await.unwrap();
+
+        // The indexes of the first are on their way out, and hold the document until they are gone.
+        let medlar = store.document_by_source(&Principal::Operator, "default", "medlar").await.unwrap().id;
+        let receipt = store.remove_document(medlar).await.unwrap();
+        let lexical = receipt.finding(Place::LexicalIndex).unwrap();
+        assert_eq!((lexical.before, lexical.after), (Some(2), Some(0)), "{receipt:?}");
+        model.remove("medlar");
+
+        store.resume_set(first.id).await.unwrap();
+        tokio::time::sleep(LONGER_THAN_THEY_STAY).await;
+        add(&store, "sorb", "sorb").await;
+        model.insert("sorb".into(), "sorb".into());
+        assert_eq!(fill(&store, &first, 10).await, 1);
+        store.switch_to(first.id).await.unwrap();
+        check(&store, &model, "back in the first").await;
+        store.close().await;
+        drop(store);
+        let store = open(folder.path(), &setting).await;
+        assert_eq!(store.set_in_use().id, first.id);
+        check(&store, &model, "after the start").await;
+        store.close().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_process_left_on_a_server_goes_after_the_next_start() {
+    let stand_in = StandIn::start(None);
+    let setting = Setting { database_url: None, qdrant: Some(qdrant::Server::of(&stand_in)) };
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path(), &setting).await;
+    add(&store, "a", "quince").await;
+    let second = store.begin_set(&other(2)).await.unwrap();
+    fill(&store, &second, 10).await;
+    store.switch_to(second.id).await.unwrap();
+    // It ends before what it searched in until now could be discarded.
+    store.close().await;
+    drop(store);
+    assert_eq!(stand_in.collections().len(), 2);
+
+    let store = open(folder.path(), &setting).await;
+    for _ in 0..2 * LONGER_THAN_THEY_STAY.as_secs() * 10 {
+        if stand_in.collections().len() == 1 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert_eq!(stand_in.collections().len(), 1, "{:?}", stand_in.collections());
+    check(&store, &BTreeMap::from([("a".into(), "quince".into())]), "what is in use is there").await;
+    store.close().await;
 }
