@@ -105,12 +105,21 @@ impl EdgeIndex {
     }
 
     pub async fn search(&self, vector: Vec<f32>, scope: Scope, limit: usize) -> Result<Vec<(ChunkId, f32)>> {
+        self.nearest(vector, scope_filter(&scope)?, limit).await
+    }
+
+    pub async fn cosines(&self, vector: Vec<f32>, chunks: &[ChunkId]) -> Result<Vec<(ChunkId, f32)>> {
+        let ids: Vec<String> = chunks.iter().map(ToString::to_string).collect();
+        self.nearest(vector, filter(json!({"must": [{"has_id": ids}]}))?, chunks.len()).await
+    }
+
+    async fn nearest(&self, vector: Vec<f32>, filter: Filter, limit: usize) -> Result<Vec<(ChunkId, f32)>> {
         let shard = Arc::clone(&self.shard);
         blocking(move || {
             let request = QueryRequest {
                 prefetches: Vec::new(),
                 query: Some(ScoringQuery::Vector(QueryEnum::Nearest(NamedQuery::default_dense(vector)))),
-                filter: Some(scope_filter(&scope)?),
+                filter: Some(filter),
                 score_threshold: None,
                 limit,
                 offset: 0,

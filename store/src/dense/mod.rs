@@ -138,6 +138,17 @@ impl DenseIndex {
         }
     }
 
+    /// The cosines of given chunks, in no order.
+    pub async fn cosines(&self, vector: &[f32], chunks: &[ChunkId]) -> Result<Vec<(ChunkId, f32)>> {
+        if chunks.is_empty() {
+            return Ok(Vec::new());
+        }
+        match self {
+            Self::Edge(index) => index.cosines(vector.to_vec(), chunks).await,
+            Self::Server(index) => index.cosines(vector.to_vec(), chunks).await,
+        }
+    }
+
     pub async fn count_document(&self, document: DocumentId) -> Result<u64> {
         self.count(Some((DOCUMENT, document.to_string()))).await
     }

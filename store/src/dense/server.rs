@@ -164,8 +164,16 @@ impl ServerIndex {
     }
 
     pub async fn search(&self, vector: Vec<f32>, scope: &Scope, limit: usize) -> Result<Vec<(ChunkId, f32)>> {
-        let request =
-            QueryPointsBuilder::new(&self.collection).query(vector).filter(scope_filter(scope)).limit(limit as u64);
+        self.nearest(vector, scope_filter(scope), limit).await
+    }
+
+    pub async fn cosines(&self, vector: Vec<f32>, chunks: &[ChunkId]) -> Result<Vec<(ChunkId, f32)>> {
+        let filter = Filter::must([Condition::has_id(texts(chunks))]);
+        self.nearest(vector, filter, chunks.len()).await
+    }
+
+    async fn nearest(&self, vector: Vec<f32>, filter: Filter, limit: usize) -> Result<Vec<(ChunkId, f32)>> {
+        let request = QueryPointsBuilder::new(&self.collection).query(vector).filter(filter).limit(limit as u64);
         let found = self.client.query(request).await.map_err(|error| self.failed(&error))?;
         let points = found.result.into_iter();
         Ok(points
@@ -207,7 +215,6 @@ impl ServerIndex {
     }
 }
 
-/// The client's own words carry every header of the answer.
 /// Two sets of one model have a collection each.
 fn collection_of(set: &IndexSet, database_id: &str) -> String {
     let model = set.model_sha256.get(..16).unwrap_or(&set.model_sha256);
@@ -216,6 +223,7 @@ fn collection_of(set: &IndexSet, database_id: &str) -> String {
     format!("terroir-{model}-{database_id}{which}")
 }
 
+/// The client's own words carry every header of the answer.
 fn reason(error: &QdrantError) -> String {
     match error {
         QdrantError::ResponseError { status } => format!("{}: {}", status.code(), status.message()),

@@ -5,8 +5,8 @@
 //! and it is as rare as its most frequent form. A passage is scored only where the filters let it through, so the
 //! words that were met there are those that the scope knows: what is outside leaves no trace.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use tantivy::fieldnorm::FieldNormReader;
 use tantivy::postings::{Postings, SegmentPostings};
@@ -46,14 +46,41 @@ impl FieldWord {
 #[derive(Debug, Clone)]
 pub(super) struct WordsQuery {
     pub words: Vec<FieldWord>,
+    pub learnt: Arc<Learnt>,
+}
+
+/// What a search says of its words beside scores.
+#[derive(Debug)]
+pub(super) struct Learnt {
     /// Set for a word when a passage in scope holds it.
-    pub met: Arc<[AtomicBool]>,
+    met: Vec<AtomicBool>,
+    ceiling: OnceLock<f32>,
+}
+
+impl Learnt {
+    /// Of so many words.
+    pub fn nothing(words: usize) -> Arc<Self> {
+        Arc::new(Self { met: (0..words).map(|_| AtomicBool::new(false)).collect(), ceiling: OnceLock::new() })
+    }
+
+    pub fn is_met(&self, word: usize) -> bool {
+        self.met.get(word).is_some_and(|met| met.load(Ordering::Relaxed))
+    }
+
+    /// What no passage scores more than, however often it has every word.
+    pub fn ceiling(&self) -> f32 {
+        self.ceiling.get().copied().unwrap_or_default()
+    }
 }
 
 impl Query for WordsQuery {
     fn weight(&self, scoring: EnableScoring<'_>) -> tantivy::Result<Box<dyn Weight>> {
-        let weighed = self.words.iter().map(|word| Weighed::of(word, scoring)).collect::<tantivy::Result<_>>()?;
-        Ok(Box::new(WordsWeight { words: weighed, met: Arc::clone(&self.met) }))
+        let weighed: Vec<Weighed> =
+            self.words.iter().map(|word| Weighed::of(word, scoring)).collect::<tantivy::Result<_>>()?;
+        if matches!(scoring, EnableScoring::Enabled { .. }) {
+            self.learnt.ceiling.get_or_init(|| weighed.iter().map(|word| word.factor).sum());
+        }
+        Ok(Box::new(WordsWeight { words: weighed, learnt: Arc::clone(&self.learnt) }))
     }
 
     fn query_terms<'a>(&'a self, visitor: &mut dyn FnMut(&'a Term, bool)) {
@@ -116,7 +143,7 @@ impl Weighed {
 
 struct WordsWeight {
     words: Vec<Weighed>,
-    met: Arc<[AtomicBool]>,
+    learnt: Arc<Learnt>,
 }
 
 impl Weight for WordsWeight {
@@ -155,7 +182,7 @@ impl Weight for WordsWeight {
             return Ok(Box::new(EmptyScorer));
         }
         let doc = words.iter().map(|word| word.doc).min().unwrap_or(TERMINATED);
-        Ok(Box::new(WordsScorer { doc, words, met: Arc::clone(&self.met) }))
+        Ok(Box::new(WordsScorer { doc, words, learnt: Arc::clone(&self.learnt) }))
     }
 
     fn explain(&self, reader: &SegmentReader, doc: DocId) -> tantivy::Result<Explanation> {
@@ -229,7 +256,7 @@ impl WordScorer {
 struct WordsScorer {
     doc: DocId,
     words: Vec<WordScorer>,
-    met: Arc<[AtomicBool]>,
+    learnt: Arc<Learnt>,
 }
 
 impl WordsScorer {
@@ -272,7 +299,9 @@ impl Scorer for WordsScorer {
         let mut score = 0.0;
         for word in self.words.iter().filter(|word| word.doc == self.doc) {
             score += word.score();
-            self.met[word.word].store(true, Ordering::Relaxed);
+            if let Some(met) = self.learnt.met.get(word.word) {
+                met.store(true, Ordering::Relaxed);
+            }
         }
         score
     }

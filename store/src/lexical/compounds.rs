@@ -53,6 +53,7 @@ impl LexicalIndex {
             parts: Vec::new(),
             phrases: !asked.phrases.is_empty(),
             corrected: None,
+            ceiling: 0.0,
             asked,
         };
         if has_compounds(wanted.asked.language) {

@@ -3,14 +3,13 @@
 //! a filter can be widened: the documents are collected without the filter, and judged by it afterwards.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::atomic::AtomicBool;
 
 use tantivy::collector::{Collector, SegmentCollector};
 use tantivy::columnar::{Column, StrColumn};
 use tantivy::query::{AllQuery, BooleanQuery, Occur, Query};
 use tantivy::{DocId, Score, SegmentOrdinal, SegmentReader};
 
-use super::bm25::WordsQuery;
+use super::bm25::{Learnt, WordsQuery};
 use super::query::term_set;
 use super::{LexicalIndex, Wanted};
 use crate::Result;
@@ -68,8 +67,8 @@ impl LexicalIndex {
         let mut either: Vec<(Occur, Box<dyn Query>)> = Vec::new();
         if let Some(wanted) = words {
             let count = wanted.asked.words.len() + wanted.parts.len();
-            let met = (0..count).map(|_| AtomicBool::new(false)).collect();
-            either.push((Occur::Should, Box::new(WordsQuery { words: self.words(wanted), met })));
+            let learnt = Learnt::nothing(count);
+            either.push((Occur::Should, Box::new(WordsQuery { words: self.words(wanted), learnt })));
         }
         let chunks: Vec<String> = chunks.iter().map(ToString::to_string).collect();
         either.push((Occur::Should, term_set(self.fields.chunk, &chunks)));

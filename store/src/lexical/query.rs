@@ -1,7 +1,6 @@
 //! Words and scope → scored chunks.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use tantivy::collector::TopDocs;
 use tantivy::query::{BooleanQuery, BoostQuery, Occur, PhraseQuery, Query, TermQuery, TermSetQuery};
@@ -13,7 +12,7 @@ use super::LexicalIndex;
 use super::alternatives::Alternatives;
 use super::analysis::{Marks, Phrase};
 use super::asked::{Asked, AskedWord};
-use super::bm25::{FieldWord, WordsQuery};
+use super::bm25::{FieldWord, Learnt, WordsQuery};
 use super::in_scope::View;
 use crate::Result;
 use crate::ids::ChunkId;
@@ -47,6 +46,8 @@ pub struct Wanted {
     pub phrases: bool,
     /// The query as it was taken to be meant, if a word of it is unknown.
     pub corrected: Option<String>,
+    /// What no passage can score more than, once it was searched for.
+    pub ceiling: f32,
 }
 
 impl Wanted {
@@ -66,6 +67,7 @@ impl Wanted {
 pub struct Found {
     pub scored: Vec<(ChunkId, f32)>,
     pub unmet: Vec<usize>,
+    ceiling: f32,
 }
 
 impl LexicalIndex {
@@ -83,6 +85,7 @@ impl LexicalIndex {
         if may_be_slips && !wanted.phrases && self.correct(view, wanted, &found.unmet)? {
             found = self.run(view, wanted, filters, limit)?;
         }
+        wanted.ceiling = found.ceiling;
         Ok(found.scored)
     }
 
@@ -116,11 +119,11 @@ impl LexicalIndex {
     ) -> Result<Found> {
         let words = self.words(wanted);
         if words.is_empty() || limit == 0 {
-            return Ok(Found { scored: Vec::new(), unmet: Vec::new() });
+            return Ok(Found { scored: Vec::new(), unmet: Vec::new(), ceiling: 0.0 });
         }
         let count = wanted.asked.words.len() + wanted.parts.len();
-        let met: Arc<[AtomicBool]> = (0..count).map(|_| AtomicBool::new(false)).collect();
-        let words = WordsQuery { words, met: Arc::clone(&met) };
+        let learnt = Learnt::nothing(count);
+        let words = WordsQuery { words, learnt: Arc::clone(&learnt) };
         let mut clauses: Vec<(Occur, Box<dyn Query>)> = vec![(Occur::Must, Box::new(words))];
         clauses.extend(filters().into_iter().map(|filter| (Occur::Must, filter)));
         if wanted.phrases {
@@ -129,8 +132,9 @@ impl LexicalIndex {
         clauses.extend(self.pairs(&wanted.asked).into_iter().map(|pair| (Occur::Should, pair)));
         let found = view.search(&BooleanQuery::new(clauses), &TopDocs::with_limit(limit).order_by_score())?;
         let scored = found.into_iter().map(|(score, address)| Ok((chunk_at(&view.searcher, address)?, score)));
-        let unmet = (0..wanted.asked.words.len()).filter(|word| !met[*word].load(Ordering::Relaxed));
-        Ok(Found { scored: scored.collect::<Result<_>>()?, unmet: unmet.collect() })
+        let scored = scored.collect::<Result<_>>()?;
+        let unmet = (0..wanted.asked.words.len()).filter(|word| !learnt.is_met(*word));
+        Ok(Found { scored, unmet: unmet.collect(), ceiling: learnt.ceiling() })
     }
 
     pub(super) fn words(&self, wanted: &Wanted) -> Vec<FieldWord> {

@@ -1,7 +1,10 @@
-//! Two legs into one order: `w × dense + (1 − w) × lexical`, both scaled to 0…1 over the candidates.
+//! Two legs into one order: `w × cosine + (1 − w) × BM25 / √(best × ceiling)`, where the ceiling is what a passage
+//! would score that has every word of the query as often as one likes.
 //!
 //! Scores are mixed, not ranks: where the embedding model does not know the language, the dense order is
-//! noise, and rank fusion gives noise the same say. `w` follows the language of the query and its kind.
+//! noise, and rank fusion gives noise the same say. Nor is either leg stretched to 0…1 over its candidates: a leg that
+//! has found nothing good would have its noise stretched too. A cosine is a measure by itself; and the best passage by
+//! words counts for less the less of the query it has. `w` follows the language of the query and its kind.
 
 use super::Mode;
 use crate::language::Language;
@@ -37,24 +40,19 @@ pub fn dense_weight(asked: &Asked) -> f32 {
     if asked.names_something { of_language * NAMING_FACTOR } else { of_language }
 }
 
-/// Gives each candidate its score: 0…1 in the hybrid mode, the leg's own otherwise. `weight` is the dense leg's.
-pub fn score(candidates: &mut [Candidate], mode: Mode, weight: f32) {
-    let best_lexical = candidates.iter().filter_map(|candidate| candidate.lexical).fold(0.0, f32::max);
-    let dense = || candidates.iter().filter_map(|candidate| candidate.dense);
-    let (lowest, highest) = (dense().fold(f32::INFINITY, f32::min), dense().fold(f32::NEG_INFINITY, f32::max));
+/// Gives each candidate its score: 0…1 in the hybrid mode, the leg's own otherwise. `weight` is the dense leg's,
+/// `ceiling` what no passage can score more than in the lexical leg.
+pub fn score(candidates: &mut [Candidate], mode: Mode, weight: f32, ceiling: f32) {
+    let best = candidates.iter().filter_map(|candidate| candidate.lexical).fold(0.0, f32::max);
+    let scale = (best * ceiling.max(best)).sqrt();
     for candidate in candidates {
         let lexical = candidate.lexical.unwrap_or(0.0);
         candidate.score = match mode {
             Mode::Lexical => lexical,
             Mode::Dense => candidate.dense.unwrap_or(f32::NEG_INFINITY),
             Mode::Hybrid => {
-                let lexical = if best_lexical > 0.0 { lexical / best_lexical } else { 0.0 };
-                let dense = match candidate.dense {
-                    Some(dense) if highest > lowest => (dense - lowest) / (highest - lowest),
-                    // A single candidate is both the best and the worst.
-                    Some(_) => 1.0,
-                    None => 0.0,
-                };
+                let lexical = if scale > 0.0 { lexical / scale } else { 0.0 };
+                let dense = candidate.dense.unwrap_or(0.0).clamp(0.0, 1.0);
                 weight * dense + (1.0 - weight) * lexical
             }
         };
@@ -74,19 +72,33 @@ mod tests {
     #[test]
     fn the_best_of_both_legs_is_best() {
         let mut three = candidates(&[(Some(8.0), Some(0.2)), (Some(8.0), Some(0.9)), (None, Some(0.9))]);
-        score(&mut three, Mode::Hybrid, 0.65);
-        assert!((three[1].score - 1.0).abs() < 1e-6);
+        score(&mut three, Mode::Hybrid, 0.65, 8.0);
+        assert!((three[1].score - (0.65 * 0.9 + 0.35)).abs() < 1e-6);
         assert!(three[1].score > three[2].score && three[2].score > three[0].score, "{three:?}");
-        score(&mut three, Mode::Hybrid, 0.25);
+        score(&mut three, Mode::Hybrid, 0.25, 8.0);
         assert!(three[0].score > three[2].score, "where the words decide: {three:?}");
     }
 
     #[test]
-    fn scores_are_finite_whatever_is_missing() {
-        for scores in [vec![(None, None)], vec![(None, Some(0.5))], vec![(Some(3.0), None), (None, None)]] {
-            let mut made = candidates(&scores);
-            score(&mut made, Mode::Hybrid, 0.5);
-            assert!(made.iter().all(|candidate| (0.0..=1.0).contains(&candidate.score)), "{made:?}");
+    fn a_leg_that_found_nothing_good_has_little_say() {
+        // One word of many is in the first passage; what the second says is close.
+        let mut two = candidates(&[(Some(1.0), Some(0.1)), (None, Some(0.7))]);
+        score(&mut two, Mode::Hybrid, 0.3, 20.0);
+        assert!(two[1].score > two[0].score, "{two:?}");
+        // Nearly every word is there, and all vectors are about as far.
+        let mut two = candidates(&[(Some(15.0), Some(0.20)), (Some(5.0), Some(0.25))]);
+        score(&mut two, Mode::Hybrid, 0.7, 20.0);
+        assert!(two[0].score > two[1].score, "{two:?}");
+    }
+
+    #[test]
+    fn scores_are_from_0_to_1_whatever_is_missing() {
+        for scores in [vec![(None, None)], vec![(None, Some(-0.5))], vec![(Some(3.0), None), (None, Some(1.1))]] {
+            for ceiling in [0.0, 2.0, 9.0] {
+                let mut made = candidates(&scores);
+                score(&mut made, Mode::Hybrid, 0.5, ceiling);
+                assert!(made.iter().all(|candidate| (0.0..=1.0).contains(&candidate.score)), "{made:?}");
+            }
         }
     }
 

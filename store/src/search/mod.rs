@@ -218,7 +218,10 @@ impl Store {
         let mut visible =
             self.database.checked_chunks(&proposed, &request.scope.collections, &request.scope.grant).await?;
         self.check_filter(&request.scope, &mut visible).await?;
-        let lexical_scores = complete_lexical(pair, request, view, &wanted, lexical, &visible).await?;
+        let (lexical_scores, dense_scores) = tokio::try_join!(
+            complete_lexical(pair, request, view, &wanted, lexical, &visible),
+            complete_dense(pair, request, dense, &visible),
+        )?;
         if wanted.phrases && request.mode != Mode::Dense {
             visible.retain(|chunk| lexical_scores.contains_key(&chunk.id));
         }
@@ -228,12 +231,12 @@ impl Store {
             .map(|(place, chunk)| Candidate {
                 place,
                 lexical: lexical_scores.get(&chunk.id).copied(),
-                dense: request.query_embedding.as_deref().map(|query| dot(query, &chunk.embedding)),
+                dense: dense_scores.get(&chunk.id).copied(),
                 score: 0.0,
             })
             .collect();
         let weight = dense_weight.unwrap_or_else(|| fuse::dense_weight(&wanted.asked));
-        fuse::score(&mut candidates, request.mode, weight);
+        fuse::score(&mut candidates, request.mode, weight, wanted.ceiling);
         candidates.sort_by(|left, right| {
             let ids = || visible[left.place].id.cmp(&visible[right.place].id);
             right.score.total_cmp(&left.score).then_with(ids)
@@ -343,6 +346,22 @@ async fn complete_lexical(
         let (pair, wanted) = (Arc::clone(pair), wanted.clone());
         let completed = blocking(move || pair.lexical.scores(&view, &wanted, &missing)).await;
         scores.extend(completed?);
+    }
+    Ok(scores)
+}
+
+/// Cosines of every candidate, also of those that only the lexical leg proposed.
+async fn complete_dense(
+    pair: &IndexPair,
+    request: &SearchRequest,
+    found: Scored,
+    visible: &[CheckedChunk],
+) -> Result<HashMap<ChunkId, f32>> {
+    let mut scores: HashMap<ChunkId, f32> = found.into_iter().collect();
+    if let Some(vector) = &request.query_embedding {
+        let missing: Vec<ChunkId> =
+            visible.iter().map(|chunk| chunk.id).filter(|chunk| !scores.contains_key(chunk)).collect();
+        scores.extend(pair.dense.cosines(vector, &missing).await?);
     }
     Ok(scores)
 }

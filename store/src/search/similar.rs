@@ -94,7 +94,8 @@ impl Store {
         let proposed: Vec<ChunkId> = proposed.into_iter().collect();
         let mut visible = self.database.checked_chunks(&proposed, &scope.collections, &scope.grant).await?;
         self.check_filter(&scope, &mut visible).await?;
-        let mut candidates = scored(&likeness, &visible);
+        let vectors = self.database.embeddings(&visible).await?;
+        let mut candidates = scored(&likeness, &visible, &vectors);
         candidates.truncate(top_k.max(1) * READ_PER_DOCUMENT);
         let order: Vec<ChunkId> = candidates.iter().map(|candidate| visible[candidate.place].id).collect();
         let by_id: HashMap<ChunkId, &Candidate> = order.iter().copied().zip(&candidates).collect();
@@ -104,10 +105,15 @@ impl Store {
 }
 
 /// Best first.
-fn scored(likeness: &Likeness, visible: &[CheckedChunk]) -> Vec<Candidate> {
-    let candidates = visible.iter().enumerate().map(|(place, chunk)| {
-        let dense = Some(dot(&likeness.mean, &chunk.embedding));
-        Candidate { place, lexical: None, dense, score: likeness.score(&chunk.embedding) }
+fn scored(likeness: &Likeness, visible: &[CheckedChunk], vectors: &HashMap<ChunkId, Vec<f32>>) -> Vec<Candidate> {
+    let candidates = visible.iter().enumerate().filter_map(|(place, chunk)| {
+        let vector = vectors.get(&chunk.id)?;
+        Some(Candidate {
+            place,
+            lexical: None,
+            dense: Some(dot(&likeness.mean, vector)),
+            score: likeness.score(vector),
+        })
     });
     let mut candidates: Vec<Candidate> = candidates.collect();
     candidates.sort_by(|left, right| {

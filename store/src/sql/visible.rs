@@ -1,5 +1,7 @@
 //! Chunks that were found: the last check whether they may be seen, and what is shown of those that are listed.
 
+use std::collections::HashMap;
+
 use sqlx::{AssertSqlSafe, Row as _};
 
 use super::access::{bind, may_read};
@@ -24,7 +26,6 @@ pub struct CheckedChunk {
     pub revision: RevisionId,
     pub document: DocumentId,
     pub language: Language,
-    pub embedding: Vec<f32>,
 }
 
 /// What is shown of a chunk.
@@ -56,7 +57,7 @@ impl Database {
         let mut found = Vec::with_capacity(chunks.len());
         for part in chunks.chunks(CHUNKS_PER_STATEMENT) {
             let statement = format!(
-                "select k.id, k.revision_id, k.document_id, r.collection_id, k.language, k.embedding {SEEN} \
+                "select k.id, k.revision_id, k.document_id, r.collection_id, k.language {SEEN} \
                  where k.id in ({}) and {}",
                 places(1, part.len()),
                 may_read(grant, part.len() + 1)
@@ -70,9 +71,22 @@ impl Database {
                         revision: id(row, "revision_id")?,
                         document: id(row, "document_id")?,
                         language: Language::parse(&language),
-                        embedding: numbers(&row.try_get::<Vec<u8>, _>("embedding")?),
                     });
                 }
+            }
+        }
+        Ok(found)
+    }
+
+    /// The vectors of chunks that may be seen.
+    pub async fn embeddings(&self, chunks: &[CheckedChunk]) -> Result<HashMap<ChunkId, Vec<f32>>> {
+        let mut found = HashMap::with_capacity(chunks.len());
+        for part in chunks.chunks(CHUNKS_PER_STATEMENT) {
+            let statement = format!("select id, embedding from chunks where id in ({})", places(1, part.len()));
+            let query = sqlx::query(AssertSqlSafe(statement));
+            let query = part.iter().fold(query, |query, chunk| query.bind(chunk.id.to_string()));
+            for row in &query.fetch_all(&self.pool).await? {
+                found.insert(id(row, "id")?, numbers(&row.try_get::<Vec<u8>, _>("embedding")?));
             }
         }
         Ok(found)
