@@ -270,16 +270,21 @@ pub async fn encoded(encoder: &Encoder, title: Option<&str>, chunks: &[Chunk]) -
 /// What is embedded for a chunk: what it is part of, then its text. What is longer than the model reads is
 /// cut at the end, by at most the length of title and headings.
 pub fn embedding_text(title: Option<&str>, chunk: &Chunk) -> String {
+    with_context(title, &chunk.heading_path, &chunk.text)
+}
+
+/// A passage with what it is part of before it: what a model reads of it.
+pub fn with_context(title: Option<&str>, heading_path: &[String], passage: &str) -> String {
     let mut text = String::new();
-    let headings = chunk.heading_path.iter().map(String::as_str);
+    let headings = heading_path.iter().map(String::as_str);
     for part in title.into_iter().chain(headings) {
-        // The chunk may begin with its own heading, and the first heading is often the title.
-        if !chunk.text.starts_with(part) && !text.contains(part) {
+        // The passage may begin with its own heading, and the first heading is often the title.
+        if !passage.starts_with(part) && !text.contains(part) {
             text.push_str(part);
             text.push('\n');
         }
     }
-    text.push_str(&chunk.text);
+    text.push_str(passage);
     text
 }
 

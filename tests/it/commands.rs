@@ -1,9 +1,11 @@
 //! The command line: shapes of `--json`, exit codes, with a running service and without.
 
+use std::process::Stdio;
+
 use serde_json::Value;
 
 use crate::fixtures;
-use crate::service::{Service, database};
+use crate::service::{Service, database, program};
 
 fn lines(output: &std::process::Output) -> Vec<Value> {
     let text = String::from_utf8_lossy(&output.stdout);
@@ -53,6 +55,18 @@ fn ingest_reports_a_line_per_file_and_a_summary() {
 
     let again = lines(&service.command(&["ingest", path, "--json"]));
     assert_eq!(again.last().unwrap()["summary"]["ready"], 0, "{again:?}");
+}
+
+#[test]
+fn a_reader_that_leaves_ends_a_command_without_a_word() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = std::process::Command::new(program());
+    command.arg("--data").arg(folder.path()).arg("openapi");
+    let mut running = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(running.stdout.take());
+    let output = running.wait_with_output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+    assert!(output.status.success(), "{}", output.status);
 }
 
 #[test]

@@ -1,5 +1,5 @@
 //! A reranker: imported, configured, and what it changes. Its weights are made here; what matters is that its
-//! order is the order.
+//! order is the order, as far as it is given a say.
 
 use std::path::Path;
 
@@ -15,15 +15,16 @@ const TEXTS: [&str; 4] = [
     "The press was repaired in spring and works again.",
 ];
 
-fn start(database: &Database, models: &Path) -> Service {
+fn start(database: &Database, models: &Path, weight: &str) -> Service {
     let models = models.to_str().unwrap();
-    Service::start_with(database, &[("TERROIR_MODELS_DIR", models), ("TERROIR_MODELS_RERANK", "judge")])
+    let settings = [("TERROIR_MODELS_DIR", models), ("TERROIR_MODELS_RERANK", "judge")];
+    Service::start_with(database, &[settings[0], settings[1], ("TERROIR_SEARCH_RERANK_WEIGHT", weight)])
 }
 
 #[test]
 fn a_reranker_has_the_last_word_on_the_order() {
     let models = models_with("judge", Made::Reranker);
-    let service = start(&database(), models.path());
+    let service = start(&database(), models.path(), "1");
     let listed = service.get("/v1/models").json();
     assert!(listed["data"].as_array().unwrap().iter().any(|model| model["id"] == "judge"), "{listed}");
     for (index, text) in TEXTS.iter().enumerate() {
@@ -55,6 +56,24 @@ fn a_reranker_has_the_last_word_on_the_order() {
         (json!({"query": query, "documents": ["a"], "model": "other"}), "model_not_found"),
     ] {
         assert_eq!(service.post("/v1/rerank", &body).error_code(), code);
+    }
+}
+
+#[test]
+fn a_reranker_has_the_say_that_it_is_given() {
+    let models = models_with("judge", Made::Reranker);
+    for weight in [0.0, 0.5] {
+        let service = start(&database(), models.path(), &weight.to_string());
+        for (index, text) in TEXTS.iter().enumerate() {
+            service.add(&format!("{index}.txt"), text.as_bytes());
+        }
+        let found = service.post("/api/v1/search", &json!({"query": "How warm is the cellar?", "top_k": 4})).json();
+        let hits = found["hits"].as_array().unwrap();
+        let place = |hit: &serde_json::Value| {
+            weight * hit["rerank_score"].as_f64().unwrap() + (1.0 - weight) * hit["score"].as_f64().unwrap()
+        };
+        let places: Vec<f64> = hits.iter().map(place).collect();
+        assert!(places.len() == 4 && places.is_sorted_by(|a, b| a + 1e-6 >= *b), "{weight}: {found}");
     }
 }
 

@@ -208,7 +208,7 @@ async fn open_encoder(settings: &Settings, models: &ModelStore, known: Option<&I
     opened.context("opening the embedding model")
 }
 
-async fn open_reranker(settings: &Settings, models: &ModelStore) -> anyhow::Result<Option<Reranker>> {
+pub async fn open_reranker(settings: &Settings, models: &ModelStore) -> anyhow::Result<Option<Reranker>> {
     let (models, name) = (models.clone(), settings.models.rerank.clone());
     if name.is_empty() {
         return Ok(None);

@@ -152,6 +152,7 @@ pub struct Sources {
 pub struct Search {
     pub top_k: usize,
     pub rerank_passages: usize,
+    pub rerank_weight: f32,
 }
 
 #[derive(Debug, Clone, Deserialize)]

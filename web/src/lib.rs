@@ -24,6 +24,7 @@ pub mod quality;
 mod questions;
 mod reading;
 pub mod request;
+mod reranking;
 pub mod routes;
 mod sources;
 pub mod sse;

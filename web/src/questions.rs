@@ -16,6 +16,7 @@ use crate::app::Service;
 use crate::config::AnswerStyle;
 use crate::error::{ApiError, ApiResult};
 use crate::request::Caller;
+use crate::reranking::rerank;
 
 #[derive(Debug, thiserror::Error)]
 pub enum SearchError {
@@ -42,11 +43,6 @@ pub struct FoundPassages {
 
 /// Questions that a conversation may have before one.
 const MAX_EARLIER: usize = 100;
-
-/// A reranker's number between 0 and 1.
-pub fn relevance(score: f32) -> f32 {
-    1.0 / (1.0 + (-score).exp())
-}
 
 impl Service {
     /// The question without the white space around it.
@@ -150,13 +146,7 @@ impl Service {
         let top_k = request.top_k;
         request.top_k = top_k.max(self.settings.search.rerank_passages);
         let mut found = self.store.search_in(set.id, &request, facets).await?;
-        let passages = found.hits.iter().map(|hit| hit.text.clone()).collect();
-        let scores = reranker.score(&text, passages, Priority::Interactive).await?;
-        for (hit, score) in found.hits.iter_mut().zip(scores) {
-            hit.rerank_score = Some(relevance(score));
-        }
-        // Stable: what the reranker does not tell apart stays in the order of the mix.
-        found.hits.sort_by(|a, b| b.rerank_score.unwrap_or(0.0).total_cmp(&a.rerank_score.unwrap_or(0.0)));
+        rerank(reranker, &self.settings.search, &text, &mut found.hits).await?;
         found.hits.truncate(top_k);
         found.took_ms = started.elapsed().as_millis() as u64;
         Ok(found)

@@ -141,7 +141,7 @@ enum Command {
     FencedProgram { errand: String },
 }
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Mode {
     Hybrid,
     Lexical,
@@ -177,6 +177,9 @@ pub fn main() -> ExitCode {
     if let Command::FencedProgram { errand } = &cli.command {
         return terroir_ingest::fence::child_main(errand);
     }
+    if !matches!(cli.command, Command::Serve { .. } | Command::Worker) {
+        end_with_the_reader();
+    }
     match run(cli) {
         Ok(code) => code,
         Err(error) => {
@@ -184,6 +187,19 @@ pub fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// `terroir … | head` reads what it wants and leaves: that ends the command, and is no error. `println!` knows of a reader
+/// that left only by a panic.
+fn end_with_the_reader() {
+    let other = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        let message = panic.payload().downcast_ref::<String>().map_or("", String::as_str);
+        if message.starts_with("failed printing to stdout") && message.contains("Broken pipe") {
+            std::process::exit(0);
+        }
+        other(panic);
+    }));
 }
 
 fn run(cli: Cli) -> anyhow::Result<ExitCode> {

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use super::unknown_model;
 use crate::app::Service;
 use crate::error::{ApiError, ApiResult, ErrorBody};
-use crate::questions::relevance;
+use crate::reranking::relevance;
 
 /// Texts in one request; more are refused, so that one caller cannot fill the queue.
 const MAX_DOCUMENTS: usize = 1000;

@@ -1,6 +1,6 @@
 //! `eval retrieval`: a test collection goes through the real path (chunks, vectors, both indexes) into a
-//! store of its own, and every query through the real search. `eval weights`: the same for each weight of the dense
-//! leg.
+//! store of its own, and every query through the real search, and through the reranker if there is one. `eval weights`:
+//! the same for each weight of the dense leg.
 
 mod filled;
 mod questions;
@@ -12,14 +12,15 @@ use std::time::Instant;
 
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
-use terroir_embed::{Encoder, Input, ModelStore, Priority};
+use terroir_embed::{Encoder, Input, ModelStore, Priority, Reranker};
 use terroir_store::evaluation::{Difference, Judgments, Measures, Rankings, TestCollection, paired_difference};
 use terroir_store::{Language, Principal, SearchRequest, Store};
 
 use super::latency::p50_and_p95;
 use super::{Mode, print_json};
-use crate::app::first_set;
-use crate::config::Settings;
+use crate::app::{first_set, open_reranker};
+use crate::config::{self, Settings};
+use crate::reranking::rerank;
 
 #[derive(Debug, Subcommand)]
 pub enum EvalCommand {
@@ -27,7 +28,7 @@ pub enum EvalCommand {
     Retrieval {
         #[command(flatten)]
         over: Over,
-        /// One mode; all three if left out
+        /// One mode; all three, and what the reranker makes of the hybrid one if there is a reranker, if left out
         #[arg(long, value_enum)]
         mode: Option<Mode>,
         /// Write what was found here, in TREC's format
@@ -41,6 +42,9 @@ pub enum EvalCommand {
     Weights {
         #[command(flatten)]
         over: Over,
+        /// Only this weight, from 0 to 1; may be given several times. Every twentieth part if left out
+        #[arg(long = "weight", value_name = "WEIGHT")]
+        weights: Vec<f32>,
     },
     /// Let the generating model propose questions about your documents, and confirm those that are good: index sets
     /// are compared by them
@@ -71,6 +75,8 @@ const DEPTH: usize = 300;
 struct Bench {
     store: Store,
     encoder: Encoder,
+    reranker: Option<Reranker>,
+    search: config::Search,
     collection: TestCollection,
     /// The test collection's names of the store's documents.
     names: HashMap<String, String>,
@@ -78,7 +84,7 @@ struct Bench {
 
 pub fn evaluate(settings: &Settings, command: &EvalCommand, json: bool) -> anyhow::Result<()> {
     let over = match command {
-        EvalCommand::Retrieval { over, .. } | EvalCommand::Weights { over } => over,
+        EvalCommand::Retrieval { over, .. } | EvalCommand::Weights { over, .. } => over,
         EvalCommand::Make(arguments) => return questions::make(settings, arguments, json),
         EvalCommand::Questions => return questions::questions(settings, json),
         EvalCommand::Add(arguments) => return questions::add(settings, arguments, json),
@@ -94,16 +100,41 @@ pub fn evaluate(settings: &Settings, command: &EvalCommand, json: bool) -> anyho
     actix_web::rt::System::new().block_on(async {
         let store = filled::open(data, first_set(settings, &encoder)).await?;
         let names = filled::fill(&store, &encoder, &collection).await?;
-        let bench = Bench { store, encoder, collection, names };
+        let (reranker, search) = (open_reranker(settings, &models).await?, settings.search.clone());
+        let bench = Bench { store, encoder, reranker, search, collection, names };
         let evaluated = match command {
             EvalCommand::Retrieval { mode, runs, against, .. } => {
                 bench.retrieval(&over.folder, *mode, runs.as_deref(), against.as_deref(), json).await
             }
-            _ => bench.weights(&over.folder, json).await,
+            EvalCommand::Weights { weights, .. } => bench.weights(&over.folder, weights, json).await,
+            _ => Ok(()),
         };
         bench.store.close().await;
         evaluated
     })
+}
+
+/// How passages are found: in a mode, or in the hybrid one with the reranker behind it.
+#[derive(Debug, Clone, Copy)]
+enum How {
+    Plain(Mode),
+    Reranked,
+}
+
+impl How {
+    fn mode(self) -> Mode {
+        match self {
+            Self::Plain(mode) => mode,
+            Self::Reranked => Mode::Hybrid,
+        }
+    }
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Plain(mode) => mode.as_str(),
+            Self::Reranked => "reranked",
+        }
+    }
 }
 
 struct Measured {
@@ -124,44 +155,48 @@ impl Bench {
     ) -> anyhow::Result<()> {
         let others = against.map(runs::read).transpose()?.unwrap_or_default();
         let modes = mode.map_or_else(|| vec![Mode::Lexical, Mode::Dense, Mode::Hybrid], |mode| vec![mode]);
-        let mut measured: Vec<(Mode, Measured)> = Vec::new();
-        for mode in modes {
-            let found = self.measure(mode, None).await?;
-            self.report(folder, mode, &found, json)?;
-            measured.push((mode, found));
+        let reranked = self.reranker.is_some() && modes.contains(&Mode::Hybrid);
+        let ways = modes.into_iter().map(How::Plain).chain(reranked.then_some(How::Reranked));
+        let mut measured: Vec<(How, Measured)> = Vec::new();
+        for how in ways {
+            let found = self.measure(how, None).await?;
+            self.report(folder, how, &found, json)?;
+            measured.push((how, found));
         }
         if let Some(path) = runs {
-            let named: Vec<_> = measured.iter().map(|(mode, found)| (mode.as_str(), &found.rankings)).collect();
+            let named: Vec<_> = measured.iter().map(|(how, found)| (how.as_str(), &found.rankings)).collect();
             runs::write(path, &named)?;
         }
-        for (mode, found) in &measured {
-            if let Some(other) = others.get(mode.as_str()) {
+        for (how, found) in &measured {
+            if let Some(other) = others.get(how.as_str()) {
                 self.compare(
-                    &format!("{} of {}", mode.as_str(), against.unwrap_or(folder).display()),
+                    &format!("{} of {}", how.as_str(), against.unwrap_or(folder).display()),
                     other,
-                    mode.as_str(),
+                    how.as_str(),
                     found,
                     json,
                 )?;
             }
         }
-        if let Some(((_, hybrid), legs)) = measured.split_last().filter(|(_, legs)| !legs.is_empty()) {
-            for (leg, found) in legs {
-                self.compare(leg.as_str(), &found.rankings, Mode::Hybrid.as_str(), hybrid, json)?;
+        // The last way is the one that all others are part of.
+        if let Some(((whole, best), parts)) = measured.split_last().filter(|(_, parts)| !parts.is_empty()) {
+            for (part, found) in parts {
+                self.compare(part.as_str(), &found.rankings, whole.as_str(), best, json)?;
             }
         }
         Ok(())
     }
 
-    async fn weights(&self, folder: &Path, json: bool) -> anyhow::Result<()> {
+    async fn weights(&self, folder: &Path, only: &[f32], json: bool) -> anyhow::Result<()> {
         const STEPS: u8 = 20;
-        for step in 0..=STEPS {
-            let weight = f32::from(step) / f32::from(STEPS);
-            let found = self.measure(Mode::Hybrid, Some(weight)).await?;
+        let each = || (0..=STEPS).map(|step| f32::from(step) / f32::from(STEPS)).collect();
+        let weights: Vec<f32> = if only.is_empty() { each() } else { only.to_vec() };
+        for weight in weights {
+            let found = self.measure(How::Plain(Mode::Hybrid), Some(weight)).await?;
             let measures = Measures::of(&found.rankings, &self.collection.judgments);
             if json {
                 let mut value = serde_json::to_value(measures)?;
-                value["dense_weight"] = json!(f64::from(step) / f64::from(STEPS));
+                value["dense_weight"] = json!(weight);
                 print_json(&value)?;
             } else {
                 print_measures(&format!("dense {weight:.2}"), folder, &measures);
@@ -171,7 +206,8 @@ impl Bench {
         Ok(())
     }
 
-    async fn measure(&self, mode: Mode, dense_weight: Option<f32>) -> anyhow::Result<Measured> {
+    async fn measure(&self, how: How, dense_weight: Option<f32>) -> anyhow::Result<Measured> {
+        let mode = how.mode();
         let scope = self.store.scope(&Principal::Operator, None).await?;
         let (mut rankings, mut languages) = (Rankings::new(), HashMap::new());
         let mut times_ms = Vec::new();
@@ -191,7 +227,10 @@ impl Bench {
                 mode: mode.into(),
                 top_k: DEPTH,
             };
-            let found = self.store.search_weighted(&request, dense_weight).await?;
+            let mut found = self.store.search_weighted(&request, dense_weight).await?;
+            if let (How::Reranked, Some(reranker)) = (how, &self.reranker) {
+                rerank(reranker, &self.search, &query.text, &mut found.hits).await?;
+            }
             times_ms.push(started.elapsed().as_secs_f64() * 1000.0);
             // A document counts where its best chunk stands, and a copy beside what it is a copy of.
             let mut seen = HashSet::new();
@@ -207,12 +246,12 @@ impl Bench {
         Ok(Measured { rankings, languages, p50_ms, p95_ms })
     }
 
-    fn report(&self, folder: &Path, mode: Mode, measured: &Measured, json: bool) -> anyhow::Result<()> {
+    fn report(&self, folder: &Path, how: How, measured: &Measured, json: bool) -> anyhow::Result<()> {
         let measures = Measures::of(&measured.rankings, &self.collection.judgments);
         let by_language = self.by_language(measured);
         if json {
             let mut value = serde_json::to_value(measures)?;
-            value["mode"] = json!(mode.as_str());
+            value["mode"] = json!(how.as_str());
             value["p50_ms"] = json!(measured.p50_ms);
             value["p95_ms"] = json!(measured.p95_ms);
             let languages =
@@ -220,7 +259,7 @@ impl Bench {
             value["languages"] = Value::Object(languages.collect());
             return print_json(&value);
         }
-        print_measures(mode.as_str(), folder, &measures);
+        print_measures(how.as_str(), folder, &measures);
         println!(", p50 {:.1} ms, p95 {:.1} ms", measured.p50_ms, measured.p95_ms);
         if by_language.len() > 1 {
             for (language, measures) in &by_language {
