@@ -28,7 +28,7 @@ const NAMING_FACTOR: f32 = 0.5;
 /// that are not measured on; the others follow French. `terroir eval weights DIR` shows what each weight gives.
 pub fn dense_weight(asked: &Asked) -> f32 {
     let of_language = match asked.language {
-        Language::English => 0.6,
+        Language::English => 0.55,
         Language::French
         | Language::German
         | Language::Spanish
