@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 
 import type { Decision } from "./api/access";
-import { asReader, collectionMeaning, decided, documentMeaning, groupsOf, groupsText, readerLabel, readersOf } from "./readers";
+import { asReader, collectionMeaning, collectionTold, decided, documentMeaning, groupsOf, groupsText, readerLabel, readersOf } from "./readers";
 import { LANGUAGES } from "./words";
 
 const { en, fr } = LANGUAGES;
@@ -42,6 +42,7 @@ describe("readers", () => {
 
   it("of a list say who may read", () => {
     expect([[], ["user:a"], ["user:a", "public"]].map((list) => collectionMeaning(list, en))).toEqual([en.collectionClosed, en.collectionListed, en.collectionPublic]);
+    expect(collectionTold("default", ["public", "user:a"], en)).toBe("The list of the collection default: everybody who is let in, user a.");
     expect([null, [], ["user:a"], ["public"]].map((list) => documentMeaning(list, en))).toEqual([en.documentOpen, en.documentClosed, en.documentListed, en.documentPublic]);
   });
 });

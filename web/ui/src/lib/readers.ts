@@ -40,6 +40,12 @@ export function collectionMeaning(readers: string[], words: Words): string {
   return readers.includes("public") ? words.collectionPublic : words.collectionListed;
 }
 
+/** A collection's list, where a document of it is shown. */
+export function collectionTold(collection: string, readers: string[], words: Words): string {
+  const told = readers.map((reader) => readerLabel(reader, words)).join(", ");
+  return filled(readers.length > 0 ? words.collectionTold : words.whyCollectionClosed, { collection, readers: told });
+}
+
 /** What a document's own list means; null if it has none. */
 export function documentMeaning(readers: string[] | null, words: Words): string {
   if (readers === null) return words.documentOpen;

@@ -63,9 +63,12 @@ export async function changeCollection(name: string, change: Change): Promise<st
 }
 
 /** A document without a list of its own gets one. */
-export async function changeDocument(id: string, change: Change): Promise<string[]> {
+export async function changeDocument(id: string, change: Change): Promise<string[] | null> {
   const { readers } = await documentReaders(id);
-  return (await json<{ readers: string[] }>(documentPath(id), put({ readers: change(readers ?? []) }))).readers;
+  const changed = change(readers ?? []);
+  // Taken off a list that was given back meanwhile: an empty one would shut everybody out.
+  if (readers === null && changed.length === 0) return null;
+  return (await json<{ readers: string[] }>(documentPath(id), put({ readers: changed }))).readers;
 }
 
 /** Gives the document back to all who may read its collection. */
