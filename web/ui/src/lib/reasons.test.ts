@@ -12,3 +12,9 @@ it("speaks the page's language", () => {
 it("keeps the service's words for a code it does not know", () => {
   expect(reason({ code: "new_code", message: "something new", hint: "" }, "fr")).toEqual({ message: "Something new.", hint: "" });
 });
+
+it("tells what is wrong with a parameter where the code says little", () => {
+  const refused = { code: "invalid_request", message: "\"x\" is no reader", hint: "", param: "readers" };
+  expect(reason(refused, "fr").message).toBe("Ce n'est pas un lecteur.");
+  expect(reason({ ...refused, param: "top_k" }, "fr").message).toBe("\"x\" is no reader.");
+});

@@ -44,12 +44,22 @@ const fr: Record<string, Reason> = {
   lexicon_arrows: { message: "La ligne contient plus d'un =>.", hint: "Écrivez deux entrées." },
   lexicon_characters: { message: "Une expression n'a ni lettre ni chiffre, ou contient un caractère de commande.", hint: "Écrivez-la en toutes lettres." },
   lexicon_too_long: { message: "C'est trop long pour un lexique.", hint: "Jusqu'à 5 000 lignes et 256 ko ; 16 expressions par entrée ; 100 caractères et 8 mots par expression." },
+  user_not_found: { message: "Il n'y a pas d'utilisateur de ce nom.", hint: "Vérifiez l'orthographe, ou ajoutez-le." },
+  key_not_found: { message: "Cette clé n'existe plus.", hint: "Rechargez la page." },
+  collection_not_found: { message: "Cette collection n'existe plus.", hint: "Rechargez la page." },
+  document_not_found: { message: "Ce document n'existe plus.", hint: "Rechargez la page." },
   question_too_long: { message: "La question est trop longue.", hint: "Posez-la en moins de mots ; ajoutez les longs textes comme documents." },
 };
 
-export function reason(error: Reason & { code: string }, language: LanguageCode): Reason {
+/** Of the codes that say little, by the parameter at fault. */
+const frOfParameters: Record<string, Reason> = {
+  "invalid_request name": { message: "Un nom a de 1 à 100 caractères, sans caractère de commande ni espace autour.", hint: "Choisissez un autre nom." },
+  "invalid_request readers": { message: "Ce n'est pas un lecteur.", hint: "Écrivez public, user:NOM ou group:NOM." },
+};
+
+export function reason(error: Reason & { code: string; param?: string | null }, language: LanguageCode): Reason {
   const own = { message: sentence(error.message), hint: sentence(error.hint) };
-  return language === "fr" ? (fr[error.code] ?? own) : own;
+  return language === "fr" ? (frOfParameters[`${error.code} ${error.param}`] ?? fr[error.code] ?? own) : own;
 }
 
 function sentence(text: string): string {

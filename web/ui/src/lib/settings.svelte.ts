@@ -2,6 +2,8 @@
 
 import { LANGUAGES, type LanguageCode, type Words } from "./words";
 
+export { filled } from "./words";
+
 function initialLanguage(): LanguageCode {
   const kept = localStorage.getItem("language");
   if (kept === "en" || kept === "fr") return kept;
@@ -64,9 +66,4 @@ export function duration(seconds: number): string {
   if (seconds < 60) return words.lessThanMinute;
   const minutes = Math.round(seconds / 60);
   return minutes < 90 ? counted(minutes, words.minutes) : counted(Math.round(minutes / 60), words.hours);
-}
-
-/** `{name}` in a text is replaced by its value. */
-export function filled(text: string, values: Record<string, string | number>): string {
-  return text.replace(/\{(\w+)\}/g, (whole, name: string) => String(values[name] ?? whole));
 }

@@ -1,5 +1,7 @@
 // Every text of the page, in both languages. The French must have what the English has.
 
+import { access } from "./access-words";
+
 const en = {
   tagline: "Answers from your own documents that you can prove.",
   skip: "Skip to content",
@@ -260,6 +262,7 @@ const en = {
   type_other: "Other",
   similar: "Similar documents",
   nothingSimilar: "There is no other document yet that could be similar.",
+  ...access.en,
 };
 
 export type Words = typeof en;
@@ -524,7 +527,13 @@ const fr: Words = {
   type_other: "Autre",
   similar: "Documents semblables",
   nothingSimilar: "Il n'y a pas encore d'autre document qui puisse être semblable.",
+  ...access.fr,
 };
 
 export const LANGUAGES = { en, fr };
 export type LanguageCode = keyof typeof LANGUAGES;
+
+/** `{name}` in a text is replaced by its value. */
+export function filled(text: string, values: Record<string, string | number>): string {
+  return text.replace(/\{(\w+)\}/g, (whole, name: string) => String(values[name] ?? whole));
+}

@@ -10,14 +10,16 @@ export class ApiError extends Error {
     readonly code: string,
     /** The line at fault, from 1, of what was sent. */
     readonly line: number | null = null,
+    /** The parameter at fault. */
+    readonly param: string | null = null,
   ) {
     super(message);
   }
 }
 
 function errorOf(body: unknown): ApiError {
-  const error = (body as { error?: { message?: string; hint?: string; code?: string; line?: number } } | null)?.error;
-  return new ApiError(error?.message ?? "?", error?.hint ?? "", error?.code ?? "unreachable", error?.line ?? null);
+  const error = (body as { error?: { message?: string; hint?: string; code?: string; line?: number; param?: string } } | null)?.error;
+  return new ApiError(error?.message ?? "?", error?.hint ?? "", error?.code ?? "unreachable", error?.line ?? null, error?.param ?? null);
 }
 
 export async function json<T>(path: string, init?: RequestInit): Promise<T> {
