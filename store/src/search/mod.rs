@@ -358,7 +358,8 @@ async fn complete_dense(
     visible: &[CheckedChunk],
 ) -> Result<HashMap<ChunkId, f32>> {
     let mut scores: HashMap<ChunkId, f32> = found.into_iter().collect();
-    if let Some(vector) = &request.query_embedding {
+    // Who searches by words alone finds also where the dense engine is away.
+    if let Some(vector) = request.query_embedding.as_ref().filter(|_| request.mode != Mode::Lexical) {
         let missing: Vec<ChunkId> =
             visible.iter().map(|chunk| chunk.id).filter(|chunk| !scores.contains_key(chunk)).collect();
         scores.extend(pair.dense.cosines(vector, &missing).await?);
