@@ -15,6 +15,7 @@ use qdrant_edge::{
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::leftovers;
 use super::payload::{Condition, conditions, payload};
 use super::{KEYS, NUMBERS, POINTS_PER_REQUEST, REVISION, STAMP};
 use crate::Result;
@@ -57,6 +58,7 @@ impl EdgeIndex {
         fs_err::create_dir_all(&shard_folder)?;
         let params = EdgeVectorParamsBuilder::new(dimensions, Distance::Cosine).build();
         let config = EdgeConfig::builder().vector("", params).on_disk_payload(false).build();
+        leftovers::remove(&shard_folder)?;
         let applied = read_applied(folder)?.filter(|_| shard_folder.join("segments").exists());
         let shard = if applied.is_some() {
             EdgeShard::load(&shard_folder, Some(config)).map_err(StoreError::dense)?

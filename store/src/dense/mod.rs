@@ -1,6 +1,7 @@
 //! The dense leg: nearest vectors by cosine, in the embedded Qdrant or in a server.
 
 mod edge;
+mod leftovers;
 mod payload;
 mod server;
 mod sweep;

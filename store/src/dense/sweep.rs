@@ -1,5 +1,6 @@
 //! What the embedded engine keeps of points that are deleted. They stay in its segments until these are written anew,
-//! which it can be asked for; its log, which holds each point as it was put in, goes only with the whole index.
+//! which it can be asked for; its log, which holds each point as it was put in, goes with the whole index, and most
+//! of it at the next start ([`super::leftovers`]).
 
 use std::io::Read as _;
 use std::path::Path;

@@ -77,7 +77,7 @@ struct Measured {
     lexical_bytes: u64,
     dense_bytes: u64,
     database_bytes: u64,
-    peak_rss_bytes: Option<u64>,
+    memory: Option<Memory>,
 }
 
 pub fn search(arguments: &SearchBench, json: bool) -> anyhow::Result<()> {
@@ -144,6 +144,7 @@ async fn measure(data: &Path, arguments: &SearchBench) -> anyhow::Result<Measure
         searching
     )?;
     let meanwhile_passages_per_s = (more * PASSAGES_PER_DOCUMENT) as f64 / started.elapsed().as_secs_f64();
+    let memory = Memory::now();
     bench.store.close().await;
     Ok(Measured {
         passages: bench.passages,
@@ -157,7 +158,7 @@ async fn measure(data: &Path, arguments: &SearchBench) -> anyhow::Result<Measure
         lexical_bytes: sizes.0,
         dense_bytes: sizes.1,
         database_bytes: sizes.2,
-        peak_rss_bytes: peak_rss_bytes(),
+        memory,
     })
 }
 
@@ -384,10 +385,24 @@ fn sizes(data: &Path) -> anyhow::Result<(u64, u64, u64)> {
     Ok((lexical, dense, database))
 }
 
-fn peak_rss_bytes() -> Option<u64> {
-    let status = fs_err::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    line.trim().trim_end_matches(" kB").trim().parse::<u64>().ok().map(|kilobytes| kilobytes * 1_024)
+/// The process's memory. What is resident of it counts a file's page once for each map of it, and the database is
+/// mapped by every connection.
+#[derive(Debug, Serialize)]
+struct Memory {
+    own_bytes: u64,
+    /// Of files, as far as they are in memory now; the system takes them back when it needs to.
+    mapped_bytes: u64,
+}
+
+impl Memory {
+    fn now() -> Option<Self> {
+        let maps = fs_err::read_to_string("/proc/self/smaps_rollup").ok()?;
+        let bytes = |name: &str| {
+            let line = maps.lines().find_map(|line| line.strip_prefix(name))?;
+            line.trim().trim_end_matches(" kB").parse::<u64>().ok().map(|kilobytes| kilobytes * 1_024)
+        };
+        Some(Self { own_bytes: bytes("Pss_Anon:")?, mapped_bytes: bytes("Pss_File:")? })
+    }
 }
 
 fn print(measured: &Measured) {
@@ -409,10 +424,12 @@ fn print(measured: &Measured) {
         measured.meanwhile_passages_per_s
     );
     println!(
-        "disk: lexical {:.0} MB, dense {:.0} MB, database {:.0} MB; memory at most {:.0} MB",
+        "disk: lexical {:.0} MB, dense {:.0} MB, database {:.0} MB",
         mb(measured.lexical_bytes),
         mb(measured.dense_bytes),
-        mb(measured.database_bytes),
-        mb(measured.peak_rss_bytes.unwrap_or_default())
+        mb(measured.database_bytes)
     );
+    if let Some(Memory { own_bytes, mapped_bytes }) = measured.memory {
+        println!("memory: {:.0} MB, and {:.0} MB of files", mb(own_bytes), mb(mapped_bytes));
+    }
 }
