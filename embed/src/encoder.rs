@@ -5,6 +5,7 @@
 //! ```
 
 mod architecture;
+mod background;
 mod bert;
 mod bert_config;
 mod checkpoint;
@@ -29,6 +30,7 @@ use std::sync::Arc;
 use std::thread::available_parallelism;
 
 use self::architecture::Network;
+pub use self::background::Background;
 use self::checkpoint::Checkpoint;
 pub use self::input::Input;
 use self::input::Prompts;

@@ -18,7 +18,7 @@ mod model_store;
 mod passport;
 
 pub use catalogue::{Catalogue, CatalogueFile, CatalogueModel, Package};
-pub use encoder::{Encoder, EncoderOptions, Input, Precision, Priority, Reranker};
+pub use encoder::{Background, Encoder, EncoderOptions, Input, Precision, Priority, Reranker};
 pub use error::EmbedError;
 pub use model_store::{ModelEntry, ModelFiles, ModelState, ModelStore};
 pub use passport::Passport;

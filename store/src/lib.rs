@@ -60,7 +60,7 @@ pub use properties::UPLOAD;
 pub use receipt::{Cause, Finding, Place, Receipt, ReceiptBody, Removed, Subject, Until};
 pub use revise::{NewChunk, NewRevision, Revision};
 pub use search::{Copy, FacetValue, Facets, Filter, Hit, Mode, Scope, SearchRequest, SearchResponse};
-pub use sets::{IndexSet, NewSet, SetReport, SetState, known_set_in_use};
+pub use sets::{Background, IndexSet, NewSet, SetReport, SetState, known_set_in_use};
 pub use source::{
     Claim, Ended, Extent, Failure, KnownItem, LetGo, NewItem, NewSource, Report, Source, SourceChange, SourceState,
     Sources, Sync, SyncState, due_after, due_in,

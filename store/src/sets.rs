@@ -20,7 +20,7 @@ use crate::sql::Database;
 use crate::sql::changes::ChangeKind;
 use crate::store::Store;
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct IndexSet {
     pub id: SetId,
     /// Name of the embedding model.
@@ -31,12 +31,40 @@ pub struct IndexSet {
     pub dimensions: usize,
     /// Longest chunk, in tokens of the model.
     pub chunk_tokens: usize,
+    pub background: Background,
     pub state: SetState,
     /// How often it was taken up again after it was kept.
     pub(crate) opening: i64,
     pub created_at_ms: i64,
     /// When it was last put in use.
     pub used_at_ms: Option<i64>,
+}
+
+/// How alike a set's model finds texts that have nothing to do with each other. Cosines of one model are no measure for
+/// another: where one gives unrelated texts 0.05, another gives them 0.75, and tells everything apart above that.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Background {
+    pub mean: f32,
+    /// Standard deviation.
+    pub spread: f32,
+}
+
+impl Background {
+    /// That of all-MiniLM-L6-v2, for which the weights of the legs were chosen.
+    const USUAL: Self = Self { mean: 0.048_03, spread: 0.085_78 };
+    /// A model that finds everything equally alike has nothing to say.
+    const LEAST_SPREAD: f32 = 0.005;
+
+    /// A cosine of this model on the scale of the usual one.
+    pub fn usual(self, cosine: f32) -> f32 {
+        Self::USUAL.mean + (cosine - self.mean) * (Self::USUAL.spread / self.spread.max(Self::LEAST_SPREAD))
+    }
+}
+
+impl Default for Background {
+    fn default() -> Self {
+        Self::USUAL
+    }
 }
 
 impl IndexSet {
@@ -75,12 +103,13 @@ impl SetState {
 }
 
 /// What a set is made with.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct NewSet {
     pub model: String,
     pub model_sha256: String,
     pub dimensions: usize,
     pub chunk_tokens: usize,
+    pub background: Background,
 }
 
 /// A set, and how much is in it.

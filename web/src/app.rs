@@ -9,12 +9,12 @@ use actix_multipart::form::tempfile::TempFileConfig;
 use actix_web::dev::Server;
 use actix_web::{App as ActixApp, HttpServer, middleware, web};
 use anyhow::Context as _;
-use terroir_embed::{Encoder, ModelStore, Passport, Reranker};
+use terroir_embed::{EmbedError, Encoder, ModelStore, Passport, Reranker};
 use terroir_generate::{Answerer, Generator, GeneratorOptions};
 use terroir_ingest::sets::{Builder, Encoders};
 use terroir_ingest::sources::{Reach, Scheduler, SchedulerOptions, find_program};
 use terroir_ingest::worker::{Worker, WorkerOptions};
-use terroir_store::{IndexSet, NewSet, Store, StoreOptions};
+use terroir_store::{Background, IndexSet, NewSet, Store, StoreOptions};
 use tokio::sync::watch;
 
 use crate::access::Access;
@@ -76,7 +76,7 @@ impl Service {
             database_url: settings.database_url(),
             qdrant_url: text(&settings.qdrant.url),
             qdrant_api_key: text(&settings.qdrant.api_key),
-            first_set: first_set(&settings, &encoder),
+            first_set: first_set(&settings, &encoder).await?,
         })
         .await?;
         let encoders = {
@@ -182,13 +182,20 @@ fn reach(settings: &Settings) -> Reach {
 }
 
 /// What a new database begins with.
-pub fn first_set(settings: &Settings, encoder: &Encoder) -> NewSet {
-    NewSet {
+pub async fn first_set(settings: &Settings, encoder: &Encoder) -> Result<NewSet, EmbedError> {
+    new_set(encoder, settings.ingest.chunk_tokens.min(encoder.max_tokens())).await
+}
+
+/// What a set of this model is made with.
+pub async fn new_set(encoder: &Encoder, chunk_tokens: usize) -> Result<NewSet, EmbedError> {
+    let background = encoder.background().await?;
+    Ok(NewSet {
         model: encoder.passport().name.clone(),
         model_sha256: encoder.passport().sha256.clone(),
         dimensions: encoder.dimensions(),
-        chunk_tokens: settings.ingest.chunk_tokens.min(encoder.max_tokens()),
-    }
+        chunk_tokens,
+        background: Background { mean: background.mean, spread: background.spread },
+    })
 }
 
 /// The model of the set in use, whatever the settings say: they are for a new database.

@@ -25,11 +25,12 @@ use crate::indexes::{IndexPair, Indexes};
 use crate::language::Language;
 use crate::lexical::analysis::{Marks, matches};
 use crate::lexical::{Alternatives, View, Wanted};
+use crate::sets::Background;
 use crate::sql::visible::{CheckedChunk, ShownChunk};
 use crate::store::Store;
 
 use facets::About;
-use fuse::Candidate;
+use fuse::{Candidate, Scales};
 use understood::Understood;
 
 /// Candidates that each leg proposes.
@@ -188,7 +189,7 @@ impl Store {
         };
         let mut about = About { words: None, dense: Vec::new() };
         if !request.scope.collections.is_empty() && request.top_k > 0 {
-            let found = self.find(&pair, request, understood, dense_weight).await?;
+            let found = self.find(&pair, request, understood, dense_weight, indexes.set.background).await?;
             (response.hits, response.corrected, about) = (found.hits, found.corrected, found.about);
         }
         if with_facets {
@@ -204,6 +205,7 @@ impl Store {
         request: &SearchRequest,
         understood: Understood,
         dense_weight: Option<f32>,
+        background: Background,
     ) -> Result<Found> {
         let limit = CANDIDATES.max(request.top_k * 2);
         let view = Arc::clone(&understood.view);
@@ -236,7 +238,8 @@ impl Store {
             })
             .collect();
         let weight = dense_weight.unwrap_or_else(|| fuse::dense_weight(&wanted.asked));
-        fuse::score(&mut candidates, request.mode, weight, wanted.ceiling);
+        let scales = Scales { ceiling: wanted.ceiling, background };
+        fuse::score(&mut candidates, request.mode, weight, scales);
         candidates.sort_by(|left, right| {
             let ids = || visible[left.place].id.cmp(&visible[right.place].id);
             right.score.total_cmp(&left.score).then_with(ids)

@@ -7,12 +7,15 @@ use super::{Database, Transaction, id, now_ms};
 use crate::Result;
 use crate::error::StoreError;
 use crate::ids::{RevisionId, SetId};
-use crate::sets::{IndexSet, NewSet, SetReport, SetState};
+use crate::sets::{Background, IndexSet, NewSet, SetReport, SetState};
 
-const COLUMNS: &str = "s.id, s.model, s.model_sha256, s.dimensions, s.chunk_tokens, s.state, s.opening, s.problem, \
-                       s.created_at, s.used_at";
-/// The migration that brought openings.
-const OPENINGS_SINCE: i64 = 10;
+const COLUMNS: &str = "s.id, s.model, s.model_sha256, s.dimensions, s.chunk_tokens, s.state, s.problem, \
+                       s.created_at, s.used_at, s.opening, s.background_mean_millionths, s.background_spread_millionths";
+/// The last of these are there since this migration; before, all sets were like this.
+const COLUMNS_SINCE: i64 = 11;
+const OLDER_COLUMNS: &str = "s.id, s.model, s.model_sha256, s.dimensions, s.chunk_tokens, s.state, s.problem, \
+                             s.created_at, s.used_at, 0 as opening, 48030 as background_mean_millionths, \
+                             85780 as background_spread_millionths";
 /// Documents that searches should find.
 const CURRENT: &str = "d.current_revision is not null";
 
@@ -29,10 +32,10 @@ impl Database {
         if !self.has_table("index_sets").await? {
             return Ok(Vec::new());
         }
-        if self.version().await? >= Some(OPENINGS_SINCE) {
+        if self.version().await? >= Some(COLUMNS_SINCE) {
             return self.index_sets().await;
         }
-        let statement = format!("select {} from index_sets s", COLUMNS.replace("s.opening", "0 as opening"));
+        let statement = format!("select {OLDER_COLUMNS} from index_sets s");
         let rows = sqlx::query(AssertSqlSafe(statement)).fetch_all(&self.pool).await?;
         rows.iter().map(read).collect()
     }
@@ -68,8 +71,9 @@ impl Database {
     /// The set of everything, unless there are sets already.
     pub async fn insert_first_set(&self, new: &NewSet) -> Result<()> {
         sqlx::query(
-            "insert into index_sets (id, model, model_sha256, dimensions, chunk_tokens, state, created_at, used_at) \
-             select $1, $2, $3, $4, $5, 'in_use', $6, $6 where not exists (select 1 from index_sets) \
+            "insert into index_sets (id, model, model_sha256, dimensions, chunk_tokens, background_mean_millionths, \
+             background_spread_millionths, state, created_at, used_at) \
+             select $1, $2, $3, $4, $5, $6, $7, 'in_use', $8, $8 where not exists (select 1 from index_sets) \
              on conflict do nothing",
         )
         .bind(SetId::FIRST.to_string())
@@ -77,6 +81,8 @@ impl Database {
         .bind(&new.model_sha256)
         .bind(new.dimensions as i64)
         .bind(new.chunk_tokens as i64)
+        .bind(millionths(new.background.mean))
+        .bind(millionths(new.background.spread))
         .bind(now_ms())
         .execute(&self.pool)
         .await?;
@@ -86,14 +92,17 @@ impl Database {
     /// A set beside the one in use. False if there is one beside it already.
     pub async fn insert_set_beside(&self, set: SetId, new: &NewSet) -> Result<bool> {
         let inserted = sqlx::query(
-            "insert into index_sets (id, model, model_sha256, dimensions, chunk_tokens, state, created_at) \
-             values ($1, $2, $3, $4, $5, 'beside', $6) on conflict do nothing",
+            "insert into index_sets (id, model, model_sha256, dimensions, chunk_tokens, background_mean_millionths, \
+             background_spread_millionths, state, created_at) \
+             values ($1, $2, $3, $4, $5, $6, $7, 'beside', $8) on conflict do nothing",
         )
         .bind(set.to_string())
         .bind(&new.model)
         .bind(&new.model_sha256)
         .bind(new.dimensions as i64)
         .bind(new.chunk_tokens as i64)
+        .bind(millionths(new.background.mean))
+        .bind(millionths(new.background.spread))
         .bind(now_ms())
         .execute(&self.pool)
         .await?;
@@ -240,7 +249,13 @@ impl Database {
     }
 }
 
+fn millionths(value: f32) -> i64 {
+    (f64::from(value) * 1e6).round() as i64
+}
+
 fn read(row: &AnyRow) -> Result<IndexSet> {
+    let (mean, spread): (i64, i64) =
+        (row.try_get("background_mean_millionths")?, row.try_get("background_spread_millionths")?);
     let (dimensions, chunk_tokens): (i64, i64) = (row.try_get("dimensions")?, row.try_get("chunk_tokens")?);
     let state: String = row.try_get("state")?;
     Ok(IndexSet {
@@ -250,6 +265,7 @@ fn read(row: &AnyRow) -> Result<IndexSet> {
         dimensions: dimensions as usize,
         chunk_tokens: chunk_tokens as usize,
         state: SetState::parse(&state).ok_or_else(|| StoreError::damaged("state of an index set", state))?,
+        background: Background { mean: mean as f32 / 1e6, spread: spread as f32 / 1e6 },
         opening: row.try_get("opening")?,
         created_at_ms: row.try_get("created_at")?,
         used_at_ms: row.try_get("used_at")?,
@@ -259,21 +275,24 @@ fn read(row: &AnyRow) -> Result<IndexSet> {
 #[cfg(test)]
 mod tests {
     use crate::ids::SetId;
-    use crate::sets::{NewSet, known_set_in_use};
+    use crate::sets::{Background, known_set_in_use};
     use crate::sql::Database;
 
     #[tokio::test]
     async fn the_set_in_use_is_known_before_the_schema_is_brought_up_to_date() {
-        let new = NewSet { model: "m".into(), model_sha256: "h".into(), dimensions: 3, chunk_tokens: 64 };
-        for version in [7, 9, super::OPENINGS_SINCE] {
+        for version in [7, 9, 10, super::COLUMNS_SINCE] {
             let folder = tempfile::tempdir().unwrap();
             let database = Database::open_at(folder.path(), None, version).await.unwrap();
             if version > 7 {
-                database.insert_first_set(&new).await.unwrap();
+                let columns = "id, model, model_sha256, dimensions, chunk_tokens, state, created_at, used_at";
+                let values = format!("'{}', 'm', 'h', 3, 64, 'in_use', 1, 1", SetId::FIRST);
+                let statement = format!("insert into index_sets ({columns}) values ({values})");
+                sqlx::query(sqlx::AssertSqlSafe(statement)).execute(&database.pool).await.unwrap();
             }
             database.pool.close().await;
             let known = known_set_in_use(folder.path(), None).await.unwrap();
-            assert_eq!(known.map(|set| set.id), (version > 7).then_some(SetId::FIRST), "{version}");
+            let expected = (version > 7).then_some((SetId::FIRST, Background::default()));
+            assert_eq!(known.map(|set| (set.id, set.background)), expected, "{version}");
         }
     }
 }

@@ -4,8 +4,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use terroir_store::{
-    Bibliography, DocumentId, Language, NewChunk, NewDocument, NewRevision, NewSet, Reader, SetId, Store, StoreError,
-    StoreOptions,
+    Background, Bibliography, DocumentId, Language, NewChunk, NewDocument, NewRevision, NewSet, Reader, SetId, Store,
+    StoreError, StoreOptions,
 };
 
 use crate::qdrant;
@@ -54,7 +54,8 @@ impl Setting {
 
 /// Of a model that makes vectors of this length.
 pub fn first_set(dimensions: usize) -> NewSet {
-    NewSet { model: "m".into(), model_sha256: "m".repeat(64), dimensions, chunk_tokens: 256 }
+    let (model, model_sha256) = ("m".into(), "m".repeat(64));
+    NewSet { model, model_sha256, dimensions, chunk_tokens: 256, background: Background::default() }
 }
 
 /// `SQLite` (none), and a new `PostgreSQL` database where there is a server.

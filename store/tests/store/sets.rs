@@ -6,7 +6,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use terroir_store::{
-    IndexSet, Mode, NewChunk, NewRevision, NewSet, Place, Principal, SearchRequest, SetId, SetState, Store, StoreError,
+    Background, IndexSet, Mode, NewChunk, NewRevision, NewSet, Place, Principal, SearchRequest, SetId, SetState, Store,
+    StoreError,
 };
 
 use crate::bench::{DIMENSIONS, LEASE, Random, Setting, databases, enqueue, open_patiently, revision};
@@ -26,7 +27,9 @@ async fn open(folder: &Path, setting: &Setting) -> Store {
 
 fn other(number: usize) -> NewSet {
     let dimensions = if number.is_multiple_of(2) { OTHER_DIMENSIONS } else { DIMENSIONS };
-    NewSet { model: format!("model {number}"), model_sha256: format!("{number:064}"), dimensions, chunk_tokens: 64 }
+    let background = Background { mean: 0.01 * number as f32, spread: 0.1 };
+    let (model, model_sha256) = (format!("model {number}"), format!("{number:064}"));
+    NewSet { model, model_sha256, dimensions, chunk_tokens: 64, background }
 }
 
 /// What the set's model makes of a word: the same each time, and another for each word and model.

@@ -2,10 +2,10 @@
 
 use actix_web::{HttpResponse, delete, get, post, web};
 use terroir_embed::{ModelEntry, ModelState};
-use terroir_store::{NewSet, SetId};
+use terroir_store::SetId;
 
 use crate::api::{IndexSetView, NewIndexSet, UseIndexSet};
-use crate::app::Service;
+use crate::app::{Service, new_set};
 use crate::error::{ApiError, ApiResult, ErrorBody};
 use crate::quality::Comparison;
 
@@ -71,12 +71,7 @@ pub async fn create_index_set(service: web::Data<Service>, new: web::Json<NewInd
             "name another model or another chunk length; POST /api/v1/reindex builds the indexes anew",
         ));
     }
-    let set = NewSet {
-        model: passport.name.clone(),
-        model_sha256: passport.sha256.clone(),
-        dimensions: encoder.dimensions(),
-        chunk_tokens,
-    };
+    let set = new_set(&encoder, chunk_tokens).await?;
     let begun = service.store.begin_set(&set).await?;
     Ok(HttpResponse::Accepted().json(IndexSetView::from(service.store.set(begun.id).await?)))
 }

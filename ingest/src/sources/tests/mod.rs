@@ -16,8 +16,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tempfile::{NamedTempFile, TempDir};
 use terroir_store::{
-    DocumentFilter, Ended, Language, NewChunk, NewRevision, NewSet, NewSource, Principal, Report, SetId, Source, Store,
-    StoreOptions, SyncState,
+    Background, DocumentFilter, Ended, Language, NewChunk, NewRevision, NewSet, NewSource, Principal, Report, SetId,
+    Source, Store, StoreOptions, SyncState,
 };
 
 use super::sync::{Outcome, Work, remove_source, sync};
@@ -44,7 +44,13 @@ impl Bench {
             database_url: None,
             qdrant_url: None,
             qdrant_api_key: None,
-            first_set: NewSet { model: "m".into(), model_sha256: "m".repeat(64), dimensions: 4, chunk_tokens: 256 },
+            first_set: NewSet {
+                model: "m".into(),
+                model_sha256: "m".repeat(64),
+                dimensions: 4,
+                chunk_tokens: 256,
+                background: Background::default(),
+            },
         })
         .await
         .unwrap();

@@ -11,8 +11,8 @@ use futures::StreamExt as _;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 use terroir_store::{
-    Bibliography, Filter, Job, Language, NewChunk, NewDocument, NewRevision, NewSet, Principal, Scope, SearchRequest,
-    SetId, Store, StoreError, StoreOptions,
+    Background, Bibliography, Filter, Job, Language, NewChunk, NewDocument, NewRevision, NewSet, Principal, Scope,
+    SearchRequest, SetId, Store, StoreError, StoreOptions,
 };
 
 use super::passages::{DIMENSIONS, question, text, vector};
@@ -101,6 +101,7 @@ fn first_set() -> NewSet {
         model_sha256: "made by bench search".into(),
         dimensions: DIMENSIONS,
         chunk_tokens: 256,
+        background: Background::default(),
     }
 }
 

@@ -98,7 +98,7 @@ pub fn evaluate(settings: &Settings, command: &EvalCommand, json: bool) -> anyho
     let data = over.keep.as_deref().unwrap_or(temporary.path());
 
     actix_web::rt::System::new().block_on(async {
-        let store = filled::open(data, first_set(settings, &encoder)).await?;
+        let store = filled::open(data, first_set(settings, &encoder).await?).await?;
         let names = filled::fill(&store, &encoder, &collection).await?;
         let (reranker, search) = (open_reranker(settings, &models).await?, settings.search.clone());
         let bench = Bench { store, encoder, reranker, search, collection, names };
