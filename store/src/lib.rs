@@ -47,6 +47,7 @@ pub use access::{Decision, Principal, Reader};
 pub use answer::NewAnswer;
 pub use backup::{Contents, Manifest, Restore, inspect, migrate, restore};
 pub use blobs::{Blob, Blobs};
+pub use dense::Quantisation;
 pub use doctor::{Difference, DoctorReport};
 pub use document::{Bibliography, Counts, Document, DocumentFilter, Enqueued, NewDocument, Page, Stage, Status};
 pub use document_type::{document_type, document_types};

@@ -112,6 +112,13 @@ pub struct NewSet {
     pub background: Background,
 }
 
+impl From<IndexSet> for NewSet {
+    fn from(set: IndexSet) -> Self {
+        let IndexSet { model, model_sha256, dimensions, chunk_tokens, background, .. } = set;
+        Self { model, model_sha256, dimensions, chunk_tokens, background }
+    }
+}
+
 /// A set, and how much is in it.
 #[derive(Debug, Clone)]
 pub struct SetReport {

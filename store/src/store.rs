@@ -8,6 +8,7 @@ use tokio::sync::broadcast;
 use crate::Result;
 use crate::access::{Principal, is_name};
 use crate::blobs::Blobs;
+use crate::dense::Quantisation;
 use crate::document::{Counts, Document, DocumentFilter, Page};
 use crate::error::StoreError;
 use crate::ids::{CollectionId, DocumentId, RevisionId};
@@ -33,6 +34,7 @@ pub struct StoreOptions {
     /// A Qdrant server's gRPC address; the embedded engine if left out.
     pub qdrant_url: Option<String>,
     pub qdrant_api_key: Option<String>,
+    pub quantisation: Quantisation,
     /// What the first index set of a new database is made with.
     pub first_set: NewSet,
 }
@@ -46,6 +48,7 @@ impl StoreOptions {
             database_url: None,
             qdrant_url: None,
             qdrant_api_key: None,
+            quantisation: Quantisation::None,
             first_set,
         }
     }

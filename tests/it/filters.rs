@@ -84,6 +84,15 @@ fn an_answer_draws_on_what_the_filter_lets_through() {
         let answer = service.post("/api/v1/ask", &body).json();
         let passages = answer["passages"].as_array().unwrap();
         assert!(!passages.is_empty() && passages.iter().all(|passage| passage["document"] == **expected), "{answer}");
+
+        let messages = json!([{"role": "user", "content": "When are quinces harvested?"}]);
+        let body = json!({"messages": messages, "filter": {"types": [kind]}});
+        let chat = service.post("/v1/chat/completions", &body).json();
+        let sources = chat["sources"].as_array().unwrap();
+        assert!(!sources.is_empty() && sources.iter().all(|source| source["document"] == **expected), "{chat}");
+        let plain = json!({"messages": messages, "filter": {"types": [kind]}, "grounded": false});
+        let refused = service.post("/v1/chat/completions", &plain);
+        assert_eq!((refused.status, &refused.json()["error"]["param"]), (400, &json!("filter")), "{}", refused.text);
     }
 }
 
@@ -102,7 +111,9 @@ fn what_is_wrong_with_a_filter_is_told() {
         let ask = service.post("/api/v1/ask", &json!({"question": "quinces?", "filter": filter}));
         let encoded = filter.to_string().bytes().fold(String::new(), |text, byte| format!("{text}%{byte:02x}"));
         let browse = service.get(&format!("/api/v1/facets?filter={encoded}"));
-        for reply in [search, ask, browse] {
+        let messages = json!([{"role": "user", "content": "quinces?"}]);
+        let chat = service.post("/v1/chat/completions", &json!({"messages": messages, "filter": filter}));
+        for reply in [search, ask, browse, chat] {
             assert_eq!((reply.status, reply.error_code()), (400, "invalid_request".to_owned()), "{}", reply.text);
             assert_eq!(reply.json()["error"]["param"], param, "{}", reply.text);
         }

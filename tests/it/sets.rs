@@ -153,6 +153,7 @@ fn questions_are_proposed_confirmed_and_go_with_their_document() {
     assert!(confirmed().is_empty());
     assert!(service.command(&["eval", "confirm", id, "In which words would a person ask?"]).status.success());
     assert_eq!(confirmed()[0]["question"], "In which words would a person ask?");
+    check_export(&service, id, document);
     let wrong = json!({"document": document, "question": "Really?", "quote": "words that do not stand there"});
     assert_eq!(service.post("/api/v1/evaluation/questions", &wrong).error_code(), "invalid_request");
 
@@ -165,4 +166,30 @@ fn questions_are_proposed_confirmed_and_go_with_their_document() {
         service.delete(&format!("/api/v1/evaluation/questions/{id}")).error_code(),
         "evaluation_question_not_found"
     );
+}
+
+/// What was confirmed is a test collection, which can be measured with.
+fn check_export(service: &Service, question: &str, document: &str) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("judged");
+    let exported = || service.command(&["--json", "eval", "export", path.to_str().unwrap()]);
+    let told = json_of(&exported());
+    assert_eq!(told["questions"], 1, "{told}");
+    let lines = |name: &str| -> Vec<String> {
+        std::fs::read_to_string(path.join(name)).unwrap().lines().map(str::to_owned).collect()
+    };
+    let corpus: Vec<Value> = lines("corpus.jsonl").iter().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(told["documents"], corpus.len());
+    let written = corpus.iter().find(|written| written["_id"] == document).unwrap();
+    let text = service.get(&format!("/api/v1/documents/{document}/text")).json();
+    assert_eq!(written["text"], text["text"]);
+    assert_eq!(
+        lines("qrels/test.tsv"),
+        ["query-id\tcorpus-id\tscore".to_owned(), format!("{question}\t{document}\t1")]
+    );
+    let measured =
+        json_of(&service.command(&["--json", "eval", "retrieval", path.to_str().unwrap(), "--mode", "lexical"]));
+    assert_eq!(measured["queries"], 1, "{measured}");
+    // Nothing is written over.
+    assert!(!exported().status.success());
 }

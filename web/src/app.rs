@@ -69,6 +69,11 @@ impl Service {
         let known = terroir_store::known_set_in_use(&settings.data_dir, settings.database_url().as_deref()).await?;
         let encoder = open_encoder(&settings, &models, known.as_ref()).await?;
         let reranker = open_reranker(&settings, &models).await?;
+        let first_set = match known {
+            // The database has it already.
+            Some(set) => set.into(),
+            None => first_set(&settings, &encoder).await?,
+        };
         let text = |value: &String| (!value.is_empty()).then(|| value.clone());
         let store = Store::open(StoreOptions {
             data_dir: settings.data_dir.clone(),
@@ -76,7 +81,8 @@ impl Service {
             database_url: settings.database_url(),
             qdrant_url: text(&settings.qdrant.url),
             qdrant_api_key: text(&settings.qdrant.api_key),
-            first_set: first_set(&settings, &encoder).await?,
+            quantisation: settings.qdrant.quantisation.into(),
+            first_set,
         })
         .await?;
         let encoders = {

@@ -80,6 +80,24 @@ pub struct Database {
 pub struct Qdrant {
     pub url: String,
     pub api_key: String,
+    pub quantisation: Quantisation,
+}
+
+/// See [`terroir_store::Quantisation`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Quantisation {
+    None,
+    Int8,
+}
+
+impl From<Quantisation> for terroir_store::Quantisation {
+    fn from(quantisation: Quantisation) -> Self {
+        match quantisation {
+            Quantisation::None => Self::None,
+            Quantisation::Int8 => Self::Int8,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Deserialize)]

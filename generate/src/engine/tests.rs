@@ -264,7 +264,7 @@ async fn texts_are_the_same_with_guesses_and_without_alone_and_together() {
 #[tokio::test]
 async fn memory_is_never_exceeded_however_many_wait() {
     let tiny = Tiny::new();
-    let (device, voices) = (candle_core::Device::Cpu, BTreeMap::new());
+    let (device, voices) = (crate::gpu::test_device(), BTreeMap::new());
     let mut opened = Opened::new(&tiny.write()).expect("opens");
     let of = |page_bytes: usize| GeneratorOptions { cache_bytes: Some(11 * page_bytes), ..options() };
     let on_cpu = of(opened.on_cpu(options(), &voices).expect("loads").backend.page_bytes());

@@ -80,6 +80,16 @@ pub(crate) fn device() -> Result<Device> {
     Ok(Device::new_cuda(0)?)
 }
 
+/// The GPU where there is one, or the CPU in its place.
+#[cfg(test)]
+pub(crate) fn test_device() -> Device {
+    #[cfg(feature = "cuda")]
+    if let Ok(device) = device() {
+        return device;
+    }
+    Device::Cpu
+}
+
 impl Llama {
     /// Everything was checked against the file before: see [`Weights::open`]. `cache_bytes` of the device's memory
     /// are taken for pages.

@@ -1,5 +1,6 @@
-//! The same model on a device as on the CPU. Here the device is the CPU again: what is checked is everything but
-//! the CUDA kernels themselves, which `tests/kernels.py` runs.
+//! The same model on a device as on the CPU. In a build with the feature `cuda`, and where there is a GPU, it is that.
+//! Elsewhere it is the CPU again: what is checked then is everything but the CUDA kernels themselves, which
+//! `tests/kernels.py` runs in an emulation.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +15,7 @@ use crate::tiny::{Tiny, VOCABULARY};
 fn on_device(tiny: &Tiny) -> Llama {
     let mut weights = Weights::open(&tiny.write()).expect("opens");
     let cache_bytes = 64 * page_bytes(weights.shape());
-    Llama::load(&mut weights, Some(cache_bytes), 256, &Device::Cpu).expect("loads")
+    Llama::load(&mut weights, Some(cache_bytes), 256, &test_device()).expect("loads")
 }
 
 fn on_cpu(tiny: &Tiny) -> OnCpu {
@@ -122,7 +123,7 @@ async fn texts_are_those_of_the_cpu() {
     let options = crate::GeneratorOptions { threads: 1, context_tokens: 256, ..Default::default() };
     let tiny = Tiny::new();
     let files = tiny.files();
-    let device = crate::Generator::open_on(&files, &Device::Cpu, options, &BTreeMap::new()).expect("opens");
+    let device = crate::Generator::open_on(&files, &test_device(), options, &BTreeMap::new()).expect("opens");
     let cpu = crate::Generator::open(&files, options).expect("opens");
     for prompt in ["one", "and another one, somewhat longer"] {
         let request = || crate::WriteRequest {

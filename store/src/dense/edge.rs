@@ -9,15 +9,15 @@ use std::time::Duration;
 use qdrant_edge::{
     CountRequest, CreateIndex, Distance, EdgeConfig, EdgeShard, EdgeVectorParamsBuilder, FacetRequest, FacetValue,
     FieldIndexOperations, Filter, NamedQuery, PayloadFieldSchema, PayloadSchemaType, PointId, PointInsertOperations,
-    PointOperations, PointStruct, QueryEnum, QueryRequest, ScoringQuery, UpdateOperation, Vectors,
-    WithPayloadInterface, WithVector,
+    PointOperations, PointStruct, QueryEnum, QueryRequest, ScalarQuantizationConfig, ScalarType, ScoringQuery,
+    UpdateOperation, Vectors, WithPayloadInterface, WithVector,
 };
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::leftovers;
 use super::payload::{Condition, conditions, payload};
-use super::{KEYS, NUMBERS, POINTS_PER_REQUEST, REVISION, STAMP};
+use super::{KEYS, NUMBERS, POINTS_PER_REQUEST, Quantisation, REVISION, STAMP};
 use crate::Result;
 use crate::access::Listing;
 use crate::error::StoreError;
@@ -26,8 +26,9 @@ use crate::properties::Properties;
 use crate::search::Scope;
 use crate::sql::chunks::{IndexedChunk, IndexedRevision};
 
-/// Of the points' fields: another version's points are made anew.
-const LAYOUT_VERSION: u32 = 3;
+/// Of the points' fields and of how their vectors are kept: points of another layout are made anew.
+const LAYOUT: &str = "3";
+const QUANTISED_LAYOUT: &str = "3-int8";
 /// After this many new points the engine is asked to build its graph; until then it scans.
 const POINTS_UNTIL_OPTIMIZE: usize = 10_000;
 const UNREAD_STEP: Duration = Duration::from_millis(20);
@@ -41,6 +42,7 @@ pub struct EdgeIndex {
 /// State of the one writer.
 pub(super) struct Writing {
     pub(super) folder: PathBuf,
+    pub(super) layout: &'static str,
     pub(super) points_since_optimize: usize,
     /// Nothing is written any more: the folder may go.
     pub(super) is_closed: bool,
@@ -53,17 +55,22 @@ impl std::fmt::Debug for EdgeIndex {
 }
 
 impl EdgeIndex {
-    pub fn open(folder: &Path, dimensions: usize) -> Result<Self> {
+    pub fn open(folder: &Path, dimensions: usize, quantisation: Quantisation) -> Result<Self> {
         let shard_folder = folder.join("shard");
         fs_err::create_dir_all(&shard_folder)?;
-        let params = EdgeVectorParamsBuilder::new(dimensions, Distance::Cosine).build();
-        let config = EdgeConfig::builder().vector("", params).on_disk_payload(false).build();
+        let params = EdgeVectorParamsBuilder::new(dimensions, Distance::Cosine);
+        let (params, layout) = match quantisation {
+            Quantisation::None => (params, LAYOUT),
+            // Whole vectors are read for the few nearest only, so that they may stay in their file.
+            Quantisation::Int8 => (params.quantization_config(eight_bits().into()).on_disk(true), QUANTISED_LAYOUT),
+        };
+        let config = EdgeConfig::builder().vector("", params.build()).on_disk_payload(false).build();
         leftovers::remove(&shard_folder)?;
-        let applied = read_applied(folder)?.filter(|_| shard_folder.join("segments").exists());
+        let applied = read_applied(folder, layout)?.filter(|_| shard_folder.join("segments").exists());
         let shard = if applied.is_some() {
             EdgeShard::load(&shard_folder, Some(config)).map_err(StoreError::dense)?
         } else {
-            // There is none, or one whose points have other fields.
+            // There is none, or one whose points are of another layout.
             fs_err::remove_dir_all(&shard_folder)?;
             fs_err::create_dir_all(&shard_folder)?;
             let shard = EdgeShard::new(&shard_folder, config).map_err(StoreError::dense)?;
@@ -71,7 +78,7 @@ impl EdgeIndex {
             shard
         };
         let opened_at = applied.unwrap_or(0);
-        let writing = Writing { folder: folder.to_owned(), points_since_optimize: 0, is_closed: false };
+        let writing = Writing { folder: folder.to_owned(), layout, points_since_optimize: 0, is_closed: false };
         Ok(Self { shard: Arc::new(shard), writing: Arc::new(Mutex::new(writing)), opened_at })
     }
 
@@ -200,7 +207,7 @@ impl Writing {
         }
         // What was written is durable before the sequence says so.
         shard.flush();
-        write_applied(&self.folder, sequence)
+        write_applied(&self.folder, self.layout, sequence)
     }
 }
 
@@ -209,6 +216,11 @@ pub(super) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T>
         Ok(result) => result,
         Err(error) => Err(StoreError::dense(format!("the engine broke off: {error}"))),
     }
+}
+
+/// Of each number the range that holds all but a hundredth of them.
+fn eight_bits() -> ScalarQuantizationConfig {
+    ScalarQuantizationConfig { r#type: ScalarType::Int8, quantile: Some(0.99), always_ram: Some(true) }
 }
 
 fn update(shard: &EdgeShard, operation: PointOperations) -> Result<()> {
@@ -268,21 +280,21 @@ fn applied_file(folder: &Path) -> PathBuf {
     folder.join("applied")
 }
 
-/// None if the points have the fields of another version.
-fn read_applied(folder: &Path) -> Result<Option<i64>> {
+/// None if the points are of another layout.
+fn read_applied(folder: &Path, layout: &str) -> Result<Option<i64>> {
     match fs_err::read_to_string(applied_file(folder)) {
-        Ok(text) => Ok(text.split_once(':').and_then(|(version, sequence)| {
-            let is_ours = version == LAYOUT_VERSION.to_string();
-            if is_ours { sequence.trim().parse().ok() } else { None }
-        })),
+        Ok(text) => Ok(text
+            .split_once(':')
+            .filter(|(theirs, _)| *theirs == layout)
+            .and_then(|(_, sequence)| sequence.trim().parse().ok())),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Some(0)),
         Err(error) => Err(error.into()),
     }
 }
 
-fn write_applied(folder: &Path, sequence: i64) -> Result<()> {
+fn write_applied(folder: &Path, layout: &str, sequence: i64) -> Result<()> {
     let new = folder.join("applied.new");
-    fs_err::write(&new, format!("{LAYOUT_VERSION}:{sequence}"))?;
+    fs_err::write(&new, format!("{layout}:{sequence}"))?;
     fs_err::rename(new, applied_file(folder))?;
     Ok(())
 }

@@ -43,7 +43,7 @@ fn remove_if_there(folder: &Path) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::EdgeIndex;
+    use super::super::{EdgeIndex, Quantisation};
     use super::*;
     use crate::access::{Grant, Listing};
     use crate::ids::{ChunkId, CollectionId, DocumentId, RevisionId};
@@ -84,7 +84,7 @@ mod tests {
     #[tokio::test(flavor = "multi_thread")]
     async fn the_log_of_operations_does_not_grow_from_start_to_start() {
         let folder = tempfile::tempdir().unwrap();
-        let index = EdgeIndex::open(folder.path(), DIMENSIONS).unwrap();
+        let index = EdgeIndex::open(folder.path(), DIMENSIONS, Quantisation::None).unwrap();
         let mut sequence = 0;
         while full_logs(folder.path()).len() < 3 {
             sequence += 1;
@@ -97,7 +97,7 @@ mod tests {
         let unfinished = folder.path().join("shard").join(UNFINISHED).join("half");
         fs_err::create_dir_all(&unfinished).unwrap();
 
-        let index = EdgeIndex::open(folder.path(), DIMENSIONS).unwrap();
+        let index = EdgeIndex::open(folder.path(), DIMENSIONS, Quantisation::None).unwrap();
         assert_eq!(full_logs(folder.path()).len(), 1);
         assert!(!unfinished.exists());
         assert_eq!(index.opened_at, sequence as i64);

@@ -41,6 +41,16 @@ const NUMBERS: [&str; 2] = [YEAR, ADDED];
 /// Points in one request to the engine.
 const POINTS_PER_REQUEST: usize = 256;
 
+/// How vectors are searched through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Quantisation {
+    /// As they are. A server's collection stays as it is configured there.
+    #[default]
+    None,
+    /// In eight bits a number, in memory; the nearest are then compared as they are.
+    Int8,
+}
+
 #[derive(Debug)]
 pub enum DenseIndex {
     Edge(EdgeIndex),
@@ -53,7 +63,7 @@ impl DenseIndex {
     pub async fn open(options: &StoreOptions, set: &IndexSet, folder: &Path, database_id: &str) -> Result<Self> {
         Ok(match &options.qdrant_url {
             Some(url) => Self::Server(ServerIndex::open(url, options, set, database_id).await?),
-            None => Self::Edge(EdgeIndex::open(folder, set.dimensions)?),
+            None => Self::Edge(EdgeIndex::open(folder, set.dimensions, options.quantisation)?),
         })
     }
 

@@ -11,14 +11,14 @@ use std::time::Duration;
 use qdrant_client::qdrant::point_id::PointIdOptions;
 use qdrant_client::qdrant::{
     Condition, CountPointsBuilder, CreateCollectionBuilder, CreateFieldIndexCollectionBuilder, DeletePointsBuilder,
-    Distance, FacetCountsBuilder, FieldType, Filter, PointStruct, QueryPointsBuilder, Range, UpsertPointsBuilder,
-    VectorParamsBuilder, facet_value,
+    Distance, FacetCountsBuilder, FieldType, Filter, PointStruct, QuantizationType, QueryPointsBuilder, Range,
+    ScalarQuantizationBuilder, UpdateCollectionBuilder, UpsertPointsBuilder, VectorParamsBuilder, facet_value,
 };
 use qdrant_client::{Qdrant, QdrantError};
 use uuid::Uuid;
 
 use super::payload::{self, conditions};
-use super::{KEYS, NUMBERS, POINTS_PER_REQUEST, REVISION, STAMP};
+use super::{KEYS, NUMBERS, POINTS_PER_REQUEST, Quantisation, REVISION, STAMP};
 use crate::Result;
 use crate::error::StoreError;
 use crate::ids::{ChunkId, RevisionId, SetId};
@@ -40,6 +40,7 @@ pub struct ServerIndex {
     database_id: String,
     collection: String,
     dimensions: u64,
+    quantisation: Quantisation,
     in_doubt: AtomicBool,
 }
 
@@ -75,6 +76,7 @@ impl ServerIndex {
             database_id: database_id.to_owned(),
             collection: collection_of(set, database_id),
             dimensions: set.dimensions as u64,
+            quantisation: options.quantisation,
             in_doubt: AtomicBool::new(true),
         };
         index.exists().await?;
@@ -100,6 +102,14 @@ impl ServerIndex {
             {
                 return Err(self.failed(&error));
             }
+        }
+        if self.quantisation == Quantisation::Int8 {
+            let eight_bits = ScalarQuantizationBuilder::default()
+                .r#type(QuantizationType::Int8.into())
+                .quantile(0.99)
+                .always_ram(true);
+            let update = UpdateCollectionBuilder::new(&self.collection).quantization_config(eight_bits.build());
+            self.client.update_collection(update).await.map_err(|error| self.failed(&error))?;
         }
         // In every case: whoever made the collection may have died before this.
         let words = KEYS.map(|key| (key, FieldType::Keyword));

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use terroir_store::{
-    Enqueued, Language, Mode, NewChunk, NewDocument, NewRevision, Principal, SearchRequest, SetId, Store, StoreError,
-    StoreOptions,
+    Enqueued, Language, Mode, NewChunk, NewDocument, NewRevision, Principal, Quantisation, SearchRequest, SetId, Store,
+    StoreError, StoreOptions,
 };
 
 use crate::bench::{LEASE, first_set, open_patiently};
@@ -16,12 +16,15 @@ async fn open(folder: &Path) -> Store {
 
 /// With the embedded Qdrant if there is no server.
 async fn open_with(folder: &Path, qdrant: Option<&qdrant::Server>) -> Store {
-    let options = StoreOptions {
+    open_patiently(options(folder, qdrant)).await
+}
+
+fn options(folder: &Path, qdrant: Option<&qdrant::Server>) -> StoreOptions {
+    StoreOptions {
         qdrant_url: qdrant.map(|server| server.url.clone()),
         qdrant_api_key: qdrant.and_then(|server| server.api_key.clone()),
         ..StoreOptions::embedded(folder, first_set(2))
-    };
-    open_patiently(options).await
+    }
 }
 
 fn new_document(store: &Store, source: &str) -> NewDocument {
@@ -165,4 +168,28 @@ async fn a_chunk_is_found_in_its_own_language_whatever_its_document_is_in() {
     assert_eq!(found(&store, "harvested").await, [english]);
     assert_eq!(found(&store, "vendangées").await, [french]);
     assert_eq!(found(&store, "档案").await.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn vectors_in_eight_bits_and_as_they_are_take_each_others_place() {
+    for qdrant in [None, Some(qdrant::server())] {
+        let folder = tempfile::tempdir().unwrap();
+        let store = open_with(folder.path(), qdrant.as_ref()).await;
+        add(&store, "a", &[("quinces are ripe", Language::English)]).await;
+        store.close().await;
+        drop(store);
+        for quantisation in [Quantisation::Int8, Quantisation::Int8, Quantisation::None] {
+            let store = open_patiently(StoreOptions { quantisation, ..options(folder.path(), qdrant.as_ref()) }).await;
+            let request = SearchRequest {
+                query: "quince".into(),
+                query_embedding: Some(vec![1.0, 0.0]),
+                scope: store.scope(&Principal::Operator, None).await.unwrap(),
+                mode: Mode::Dense,
+                top_k: 10,
+            };
+            assert_eq!(store.search(&request).await.unwrap().hits.len(), 1);
+            assert!(store.doctor(false).await.unwrap().healthy);
+            store.close().await;
+        }
+    }
 }

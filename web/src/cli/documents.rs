@@ -181,7 +181,7 @@ pub fn collections(settings: &Settings, command: &CollectionsCommand, json: bool
 }
 
 /// Every page of the list.
-fn list(client: &Client, collection: Option<&str>, status: Option<&str>) -> anyhow::Result<Vec<Value>> {
+pub(super) fn list(client: &Client, collection: Option<&str>, status: Option<&str>) -> anyhow::Result<Vec<Value>> {
     let mut items = Vec::new();
     let mut cursor: Option<String> = None;
     loop {

@@ -38,19 +38,16 @@ pub(super) struct Bench {
 impl Bench {
     pub(super) async fn new(kind: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
+        let first_set = NewSet {
+            model: "m".into(),
+            model_sha256: "m".repeat(64),
+            dimensions: 4,
+            chunk_tokens: 256,
+            background: Background::default(),
+        };
         let store = Store::open(StoreOptions {
-            data_dir: folder.path().join("data"),
             originals_dir: folder.path().join("blobs"),
-            database_url: None,
-            qdrant_url: None,
-            qdrant_api_key: None,
-            first_set: NewSet {
-                model: "m".into(),
-                model_sha256: "m".repeat(64),
-                dimensions: 4,
-                chunk_tokens: 256,
-                background: Background::default(),
-            },
+            ..StoreOptions::embedded(&folder.path().join("data"), first_set)
         })
         .await
         .unwrap();

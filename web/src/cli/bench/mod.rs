@@ -102,12 +102,13 @@ pub fn bench(settings: &Settings, command: &BenchCommand, json: bool) -> anyhow:
             let rate = |tokens_per_s: Option<f64>| tokens_per_s.unwrap_or_default();
             println!(
                 "prefill {:.0} tokens/s, decode {:.0} tokens/s on {device}; {texts} texts together {:.0} tokens/s; \
-                 grounded text {:.0} tokens/s, with guessed tokens {:.0} tokens/s",
+                 grounded text {:.0} tokens/s, with guessed tokens {:.0} tokens/s{}",
                 measured.prefill_tokens_per_s,
                 rate(measured.decode_tokens_per_s),
                 measured.together_tokens_per_s,
                 rate(measured.grounded_tokens_per_s),
-                rate(measured.guessed_tokens_per_s)
+                rate(measured.guessed_tokens_per_s),
+                if measured.guessed_alike { "" } else { " (another text)" }
             );
             Ok(())
         }

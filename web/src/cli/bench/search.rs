@@ -11,8 +11,8 @@ use futures::StreamExt as _;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 use terroir_store::{
-    Background, Bibliography, Filter, Job, Language, NewChunk, NewDocument, NewRevision, NewSet, Principal, Scope,
-    SearchRequest, SetId, Store, StoreError, StoreOptions,
+    Background, Bibliography, Filter, Job, Language, NewChunk, NewDocument, NewRevision, NewSet, Principal,
+    Quantisation, Scope, SearchRequest, SetId, Store, StoreError, StoreOptions,
 };
 
 use super::passages::{DIMENSIONS, question, text, vector};
@@ -49,6 +49,9 @@ pub struct SearchBench {
     /// Write the vectors of the questions here, to ask another program the same: 32-bit floats, little-endian
     #[arg(long, value_name = "FILE")]
     questions: Option<PathBuf>,
+    /// Search through vectors in eight bits a number (`qdrant.quantisation`)
+    #[arg(long)]
+    int8: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -106,7 +109,8 @@ fn first_set() -> NewSet {
 }
 
 async fn measure(data: &Path, arguments: &SearchBench) -> anyhow::Result<Measured> {
-    let store = Store::open(StoreOptions::embedded(data, first_set())).await?;
+    let quantisation = if arguments.int8 { Quantisation::Int8 } else { Quantisation::None };
+    let store = Store::open(StoreOptions { quantisation, ..StoreOptions::embedded(data, first_set()) }).await?;
     match store.create_collection(NARROW).await {
         Ok(()) | Err(StoreError::Exists(_)) => {}
         Err(error) => return Err(error.into()),

@@ -2,6 +2,7 @@
 //! store of its own, and every query through the real search, and through the reranker if there is one. `eval weights`:
 //! the same for each weight of the dense leg.
 
+mod export;
 mod filled;
 mod questions;
 mod runs;
@@ -57,6 +58,8 @@ pub enum EvalCommand {
     Confirm { id: String, question: Option<String> },
     /// Drop a question
     Drop { id: String },
+    /// Write documents and confirmed questions as a folder in the BEIR layout, to train models on or to measure with
+    Export(export::ExportArgs),
 }
 
 #[derive(Debug, Args)]
@@ -90,6 +93,7 @@ pub fn evaluate(settings: &Settings, command: &EvalCommand, json: bool) -> anyho
         EvalCommand::Add(arguments) => return questions::add(settings, arguments, json),
         EvalCommand::Confirm { id, question } => return questions::decide(settings, id, true, question.as_deref()),
         EvalCommand::Drop { id } => return questions::decide(settings, id, false, None),
+        EvalCommand::Export(arguments) => return export::export(settings, arguments, json),
     };
     let collection = TestCollection::read(&over.folder)?;
     let models = ModelStore::open(&settings.models_dir())?;

@@ -35,7 +35,7 @@ pub async fn answer(
         style: request.style,
         top_k: None,
         stream: None,
-        filter: None,
+        filter: request.filter,
     };
     let events = answer::start(service, ask, caller).await?;
     let head = Head::new("chatcmpl", model, generator);

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use terroir_generate::{Message, Tool, ToolCall, ToolChoice};
 use utoipa::ToSchema;
 
-use crate::api::Style;
+use crate::api::{FilterShape, Style};
 use crate::error::{ApiError, ApiResult};
 use crate::writing::{self, Drawing, StreamOptions, invalid, unsupported};
 
@@ -38,6 +38,9 @@ pub struct ChatRequest {
     pub grounded: Option<bool>,
     /// Terroir's own: name of a collection.
     pub collection: Option<String>,
+    /// Terroir's own: which documents an answer may draw on.
+    #[schema(value_type = Option<FilterShape>)]
+    pub filter: Option<Value>,
     /// Terroir's own: `quote` or `compose`.
     pub style: Option<Style>,
     /// Refused, unless it is `["text"]`.
@@ -131,7 +134,7 @@ impl ChatRequest {
             ("logprobs", self.log_probabilities()?.is_some()),
         ];
         let need = needs.into_iter().find(|(_, needed)| *needed).map(|(param, _)| param);
-        match (self.grounded, need) {
+        let plain = match (self.grounded, need) {
             (Some(true), Some(param)) => Err(ApiError::new(
                 "unsupported",
                 format!("an answer from the documents cannot have {param}"),
@@ -143,7 +146,11 @@ impl ChatRequest {
             }
             (Some(grounded), _) => Ok(!grounded),
             (None, need) => Ok(named || need.is_some()),
+        }?;
+        if plain && self.filter.as_ref().is_some_and(|filter| !filter.is_null()) {
+            return Err(unsupported("filter", "leave it out: the model by itself reads no documents"));
         }
+        Ok(plain)
     }
 
     /// None where they were not asked for.
