@@ -126,9 +126,9 @@ def main() -> None:
     print(f"  by vectors {mean(before[0]):.4f} {mean(dense):.4f}, by both {mean(before[1]):.4f} {mean(both):.4f}")
 
     trained(everything, "all")
-    shutil.copytree(options.model, options.out, dirs_exist_ok=True)
-    for weights in ("pytorch_model.bin", "model.safetensors"):
-        (options.out / weights).unlink(missing_ok=True)
+    # The passport is of the other weights.
+    others = shutil.ignore_patterns("passport.json", "*.safetensors", "*.bin")
+    shutil.copytree(options.model, options.out, dirs_exist_ok=True, ignore=others)
     save_file({name: value.half().contiguous() for name, value in model.state_dict().items()},
               options.out / "model.safetensors", metadata={"format": "pt"})
     print(f"written to {options.out}")
