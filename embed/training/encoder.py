@@ -18,25 +18,14 @@ import shutil
 
 import numpy
 import torch
-import transformers
 from safetensors.torch import save_file
 
 import judged
-from groups import Corpus, Group, Questions
+from groups import FOLDS, Corpus, Group, Questions, prepared
 
-FOLDS = 5
 # What cosines are multiplied with before the softmax, as the sentence-transformers library does.
 SHARPNESS = 20.0
 BATCH = 64
-
-
-def embed(model, rows: list[list[int]], tokenizer, device: str) -> torch.Tensor:
-    framed = [[tokenizer.cls_token_id, *row[:254], tokenizer.sep_token_id] for row in rows]
-    ids, mask = judged.padded(framed, device)
-    with torch.autocast(device, torch.bfloat16, enabled=device != "cpu"):
-        states = model(input_ids=ids, attention_mask=mask).last_hidden_state
-    means = (states.float() * mask[..., None]).sum(1) / mask.sum(1, keepdim=True)
-    return torch.nn.functional.normalize(means, dim=1)
 
 
 def train(model, tokenizer, device: str, groups, steps: int, rate: float, label: str) -> None:
@@ -47,9 +36,9 @@ def train(model, tokenizer, device: str, groups, steps: int, rate: float, label:
         for group in optimizer.param_groups:
             group["lr"] = rate * min(step / (0.1 * steps), (steps - step) / (0.9 * steps))
         batch = groups()
-        questions = embed(model, [group.question for group in batch], tokenizer, device)
-        answers = embed(model, [group.passages[0] for group in batch], tokenizer, device)
-        others = embed(model, [group.passages[1] for group in batch], tokenizer, device)
+        questions = judged.embed(model, [group.question for group in batch], tokenizer, device)
+        answers = judged.embed(model, [group.passages[0] for group in batch], tokenizer, device)
+        others = judged.embed(model, [group.passages[1] for group in batch], tokenizer, device)
         scores = SHARPNESS * questions @ torch.cat([answers, others]).T
         loss = torch.nn.functional.cross_entropy(scores, torch.arange(len(batch), device=device))
         optimizer.zero_grad(set_to_none=True)
@@ -62,18 +51,15 @@ def train(model, tokenizer, device: str, groups, steps: int, rate: float, label:
 
 
 def batches(corpus: Corpus, questions: Questions, which: list[int], chance: random.Random):
-    waiting = []
+    asked = questions.batches(which, BATCH // 2, 1, chance)
 
     def groups() -> list[Group]:
-        while len(waiting) < BATCH // 2:
-            waiting.extend(chance.sample(which, len(which)))
-        judged_ones = [questions.group(waiting.pop(), 1, chance) for _ in range(BATCH // 2)]
-        return judged_ones + [corpus.group(1) for _ in range(BATCH // 2)]
+        return asked() + [corpus.group(1) for _ in range(BATCH // 2)]
 
     return groups
 
 
-def values(model, questions: Questions, words: judged.Words, which: list[int], tokenizer, device: str):
+def values(model, questions: Questions, which: list[int], tokenizer, device: str):
     """nDCG@10 of each question by vectors, and by both."""
     passages = questions.passages
     own = judged.vectors(model, [passage.ids() for passage in passages], tokenizer, device)
@@ -81,7 +67,7 @@ def values(model, questions: Questions, words: judged.Words, which: list[int], t
     dense, both = [], []
     for at, row in zip(which, (asked @ own.T).cpu().numpy(), strict=True):
         query = questions.queries[at]
-        mix = judged.both(row, words.scores(query.text))
+        mix = judged.both(row, questions.words.scores(query.text))
         for found, scores in ((dense, row), (both, mix)):
             found.append(judged.ndcg(passages, numpy.argsort(-scores)[:200].tolist(), query))
     return dense, both
@@ -97,32 +83,24 @@ def main() -> None:
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     options = parser.parse_args()
     device = options.device
-    torch.manual_seed(1)
-    transformers.utils.logging.set_verbosity_error()
-    transformers.utils.logging.disable_progress_bar()
-    tokenizer = transformers.AutoTokenizer.from_pretrained(options.model)
-    passages, queries = judged.read(options.judged, tokenizer)
-    print(f"{len(passages)} passages, {len(queries)} judged questions", flush=True)
-    model = transformers.AutoModel.from_pretrained(options.model).float().to(device).eval()
+    tokenizer, model, corpus, questions = prepared(options, device)
     published = {name: value.clone() for name, value in model.state_dict().items()}
-    corpus = Corpus.of(passages, model, tokenizer, device, random.Random(1))
-    questions = Questions(passages, queries, model, tokenizer, device)
-    words, everything = judged.Words(passages), list(range(len(queries)))
-    steps = options.epochs * -(-len(queries) // (BATCH // 2))
+    everything = list(range(len(questions.queries)))
+    steps = options.epochs * -(-len(everything) // (BATCH // 2))
 
     def trained(which: list[int], label: str) -> None:
         model.load_state_dict(published)
         train(model, tokenizer, device, batches(corpus, questions, which, random.Random(2)), steps, options.rate, label)
 
-    before = values(model, questions, words, everything, tokenizer, device)
+    before = values(model, questions, everything, tokenizer, device)
     random.Random(1).shuffle(everything)
     dense, both = [], []
     for fold in range(FOLDS):
         trained([at for row, at in enumerate(everything) if row % FOLDS != fold], f"fold {fold + 1}")
-        one = values(model, questions, words, everything[fold::FOLDS], tokenizer, device)
+        one = values(model, questions, everything[fold::FOLDS], tokenizer, device)
         dense, both = dense + one[0], both + one[1]
     mean = lambda numbers: sum(numbers) / len(numbers)  # noqa: E731
-    print(f"{FOLDS}-fold cross-validation over {len(queries)} questions, nDCG@10, before and after:")
+    print(f"{FOLDS}-fold cross-validation over {len(everything)} questions, nDCG@10, before and after:")
     print(f"  by vectors {mean(before[0]):.4f} {mean(dense):.4f}, by both {mean(before[1]):.4f} {mean(both):.4f}")
 
     trained(everything, "all")

@@ -4,12 +4,14 @@ import random
 
 import numpy
 import torch
+import transformers
 
 import judged
 from judged import Passage, Query
 
-# Passages that a reranker reads again, as `search.rerank_passages`.
+# Passages that a reranker reads again when it is measured here.
 READ = 30
+FOLDS = 5
 
 
 class Group:
@@ -30,7 +32,10 @@ class Corpus:
         self.passages, self.found, self.spans, self.chance = passages, found, spans, chance
 
     @classmethod
-    def of(cls, passages: list[Passage], encoder, tokenizer, device: str, chance: random.Random) -> "Corpus":
+    def of(
+        cls, passages: list[Passage], own: torch.Tensor, encoder, tokenizer, device: str, chance: random.Random
+    ) -> "Corpus":
+        """`own` are the passages' vectors."""
         # -1 is the title, which only the first passage of a document is asked for.
         first = {passage.document: index for index, passage in reversed(list(enumerate(passages)))}
         spans = [
@@ -40,7 +45,6 @@ class Corpus:
             if len(passage.title if part == -1 else passage.sentences[part]) >= 6
         ]
         texts = [passages[index].title if part == -1 else passages[index].sentences[part] for index, part in spans]
-        own = judged.vectors(encoder, [passage.ids() for passage in passages], tokenizer, device)
         asked = judged.vectors(encoder, texts, tokenizer, device)
         depth = min(60, len(passages))
         found = torch.cat([(part @ own.T).topk(depth).indices.cpu() for part in asked.split(4096)])
@@ -65,15 +69,13 @@ class Corpus:
 class Questions:
     """The judged questions, and the passages that words and vectors find for each."""
 
-    def __init__(self, passages: list[Passage], queries: list[Query], encoder, tokenizer, device: str):
-        self.passages, self.queries = passages, queries
-        words = judged.Words(passages)
-        own = judged.vectors(encoder, [passage.ids() for passage in passages], tokenizer, device)
+    def __init__(self, passages: list[Passage], own: torch.Tensor, queries: list[Query], encoder, tokenizer, device: str):
+        self.passages, self.queries, self.words = passages, queries, judged.Words(passages)
         asked = judged.vectors(encoder, [query.ids for query in queries], tokenizer, device)
         cosines = (asked @ own.T).cpu().numpy()
         self.found, self.mixed, self.answers = [], [], []
         for query, row in zip(queries, cosines, strict=True):
-            mix = judged.both(row, words.scores(query.text))
+            mix = judged.both(row, self.words.scores(query.text))
             order = numpy.argsort(-mix)[:200]
             self.found.append(order.tolist())
             self.mixed.append(mix[order])
@@ -93,6 +95,17 @@ class Questions:
         answer = self.passages[chance.choice(self.answers[at])].ids()
         return Group(query.ids, answer, [self.passages[one].ids() for one in chosen])
 
+    def batches(self, which: list[int], size: int, others: int, chance: random.Random):
+        """A function that gives the next `size` groups, each question once before any comes again."""
+        waiting = []
+
+        def groups() -> list[Group]:
+            while len(waiting) < size:
+                waiting.extend(chance.sample(which, len(which)))
+            return [self.group(waiting.pop(), others, chance) for _ in range(size)]
+
+        return groups
+
     def candidates(self, which: list[int]) -> list[tuple[list[int], list[int]]]:
         return [(self.queries[at].ids, self.passages[one].ids()) for at in which for one in self.found[at][:READ]]
 
@@ -111,3 +124,17 @@ class Questions:
                 order = [order[index] for index in numpy.argsort(-placed, kind="stable")] + order[READ:]
             total += judged.ndcg(self.passages, order, self.queries[at])
         return total / len(which)
+
+
+def prepared(options, device: str):
+    """Tokenizer, embedding model, and what is trained on, as a program's arguments name them."""
+    torch.manual_seed(1)
+    transformers.utils.logging.set_verbosity_error()
+    transformers.utils.logging.disable_progress_bar()
+    tokenizer = transformers.AutoTokenizer.from_pretrained(options.model)
+    passages, queries = judged.read(options.judged, tokenizer)
+    print(f"{len(passages)} passages, {len(queries)} judged questions", flush=True)
+    encoder = transformers.AutoModel.from_pretrained(options.model).float().to(device).eval()
+    own = judged.vectors(encoder, [passage.ids() for passage in passages], tokenizer, device)
+    corpus = Corpus.of(passages, own, encoder, tokenizer, device, random.Random(1))
+    return tokenizer, encoder, corpus, Questions(passages, own, queries, encoder, tokenizer, device)

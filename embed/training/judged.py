@@ -13,6 +13,7 @@ import torch
 SENTENCE = re.compile(r"(?<=[.!?])\s+")
 WORD = re.compile(r"\w+")
 PASSAGE_TOKENS = 180
+EMBEDDED_TOKENS = 256
 
 
 class Passage:
@@ -106,18 +107,24 @@ def padded(rows: list[list[int]], device: str) -> tuple[torch.Tensor, torch.Tens
     return torch.from_numpy(ids).to(device), torch.from_numpy(mask).to(device)
 
 
-def vectors(model, rows: list[list[int]], tokenizer, device: str, max_tokens: int = 256) -> torch.Tensor:
+def embed(model, rows: list[list[int]], tokenizer, device: str) -> torch.Tensor:
     """Of unit length `(rows, hidden)`: the mean of the last layer's states."""
-    framed = [[tokenizer.cls_token_id, *row[: max_tokens - 2], tokenizer.sep_token_id] for row in rows]
-    order = sorted(range(len(framed)), key=lambda index: len(framed[index]))
-    out = torch.empty(len(framed), model.config.hidden_size, device=device)
-    with torch.no_grad(), torch.autocast(device, torch.bfloat16, enabled=device != "cpu"):
-        for start in range(0, len(order), 256):
-            batch = order[start : start + 256]
-            ids, mask = padded([framed[index] for index in batch], device)
-            states = model(input_ids=ids, attention_mask=mask).last_hidden_state.float() * mask[..., None]
-            means = states.sum(1) / mask.sum(1, keepdim=True)
-            out[batch] = torch.nn.functional.normalize(means, dim=1)
+    framed = [[tokenizer.cls_token_id, *row[: EMBEDDED_TOKENS - 2], tokenizer.sep_token_id] for row in rows]
+    ids, mask = padded(framed, device)
+    with torch.autocast(device, torch.bfloat16, enabled=device != "cpu"):
+        states = model(input_ids=ids, attention_mask=mask).last_hidden_state
+    means = (states.float() * mask[..., None]).sum(1) / mask.sum(1, keepdim=True)
+    return torch.nn.functional.normalize(means, dim=1)
+
+
+@torch.no_grad()
+def vectors(model, rows: list[list[int]], tokenizer, device: str) -> torch.Tensor:
+    """[`embed`] of any number of rows, to be compared with and not to be trained."""
+    order = sorted(range(len(rows)), key=lambda index: len(rows[index]))
+    out = torch.empty(len(rows), model.config.hidden_size, device=device)
+    for start in range(0, len(order), 256):
+        batch = order[start : start + 256]
+        out[batch] = embed(model, [rows[index] for index in batch], tokenizer, device)
     return out
 
 

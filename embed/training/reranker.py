@@ -24,10 +24,9 @@ import torch
 import transformers
 
 import judged
-from groups import Corpus, Group, Questions
+from groups import FOLDS, Questions, prepared
 
 PAIR_TOKENS = 256
-FOLDS = 5
 
 
 class Trainer:
@@ -81,16 +80,9 @@ class Trainer:
 
 
 def fine_tune(trainer: Trainer, questions: Questions, which: list[int], epochs: int, seed: int) -> None:
-    chance, size = random.Random(seed), 16
+    size = 16
     steps = epochs * -(-len(which) // size)
-    waiting = []
-
-    def groups() -> list[Group]:
-        while len(waiting) < size:
-            waiting.extend(chance.sample(which, len(which)))
-        return [questions.group(waiting.pop(), 15, chance) for _ in range(size)]
-
-    trainer.train(groups, 4e-5, lambda step: step / steps, "judged questions")
+    trainer.train(questions.batches(which, size, 15, random.Random(seed)), 4e-5, lambda step: step / steps, "judged questions")
 
 
 def scale(logits: numpy.ndarray, relevant: numpy.ndarray) -> tuple[float, float]:
@@ -145,23 +137,14 @@ def arguments() -> argparse.Namespace:
 
 def main() -> None:
     options = arguments()
-    torch.manual_seed(1)
-    transformers.utils.logging.set_verbosity_error()
-    transformers.utils.logging.disable_progress_bar()
-    tokenizer = transformers.AutoTokenizer.from_pretrained(options.model)
-    passages, queries = judged.read(options.judged, tokenizer)
-    print(f"{len(passages)} passages, {len(queries)} judged questions", flush=True)
-    encoder = transformers.AutoModel.from_pretrained(options.model).float().to(options.device).eval()
-    corpus = Corpus.of(passages, encoder, tokenizer, options.device, random.Random(1))
-    questions = Questions(passages, queries, encoder, tokenizer, options.device)
-    del encoder
+    tokenizer, _, corpus, questions = prepared(options, options.device)
 
     def new() -> Trainer:
         model = transformers.AutoModelForSequenceClassification.from_pretrained(options.model, num_labels=1)
         return Trainer(model.float().to(options.device), tokenizer, options.device)
 
     first, begun = new(), time.monotonic()
-    everything = list(range(len(queries)))
+    everything = list(range(len(questions.queries)))
     first.train(
         lambda: [corpus.group(7) for _ in range(options.groups)],
         options.rate,

@@ -81,7 +81,7 @@ impl Service {
             database_url: settings.database_url(),
             qdrant_url: text(&settings.qdrant.url),
             qdrant_api_key: text(&settings.qdrant.api_key),
-            quantisation: settings.qdrant.quantisation.into(),
+            quantisation: settings.qdrant.quantisation,
             first_set,
         })
         .await?;

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use terroir_embed::{EncoderOptions, Precision};
 use terroir_generate::Device;
 use terroir_ingest::sources::Credential;
+use terroir_store::Quantisation;
 use toml::{Table, Value};
 
 const DEFAULTS: &str = include_str!("../default.toml");
@@ -81,23 +82,6 @@ pub struct Qdrant {
     pub url: String,
     pub api_key: String,
     pub quantisation: Quantisation,
-}
-
-/// See [`terroir_store::Quantisation`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Quantisation {
-    None,
-    Int8,
-}
-
-impl From<Quantisation> for terroir_store::Quantisation {
-    fn from(quantisation: Quantisation) -> Self {
-        match quantisation {
-            Quantisation::None => Self::None,
-            Quantisation::Int8 => Self::Int8,
-        }
-    }
 }
 
 #[derive(Debug, Clone, Deserialize)]

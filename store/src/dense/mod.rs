@@ -12,6 +12,8 @@ use std::path::Path;
 pub use edge::EdgeIndex;
 pub use server::ServerIndex;
 
+use serde::Deserialize;
+
 use crate::Result;
 use crate::ids::{ChunkId, DocumentId, RevisionId};
 use crate::search::Scope;
@@ -42,7 +44,8 @@ const NUMBERS: [&str; 2] = [YEAR, ADDED];
 const POINTS_PER_REQUEST: usize = 256;
 
 /// How vectors are searched through.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Quantisation {
     /// As they are. A server's collection stays as it is configured there.
     #[default]

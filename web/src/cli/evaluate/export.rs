@@ -8,6 +8,7 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
+use super::questions::{items, text};
 use crate::cli::client::{Client, encoded};
 use crate::cli::documents;
 use crate::cli::print_json;
@@ -29,7 +30,8 @@ pub fn export(settings: &Settings, arguments: &ExportArgs, json: bool) -> anyhow
     let client = Client::connect(settings)?;
     fs_err::create_dir_all(folder.join("qrels"))?;
     let documents = documents::list(&client, collection.as_deref(), Some("ready"))?;
-    let questions = questions(&client, collection.as_deref())?;
+    let mut questions = items(&client, "confirmed")?;
+    questions.retain(|question| collection.as_ref().is_none_or(|name| question["collection"] == **name));
     write_questions(folder, &questions)?;
     // Last, and under its name when it is whole: a folder that has it is complete.
     let unfinished = folder.join("corpus.jsonl.unfinished");
@@ -40,13 +42,6 @@ pub fn export(settings: &Settings, arguments: &ExportArgs, json: bool) -> anyhow
     }
     println!("{} documents and {} confirmed questions in {}", documents.len(), questions.len(), folder.display());
     Ok(())
-}
-
-fn questions(client: &Client, collection: Option<&str>) -> anyhow::Result<Vec<Value>> {
-    let listed = client.get("/api/v1/evaluation/questions?state=confirmed")?;
-    let questions = listed["items"].as_array().into_iter().flatten();
-    let wanted = |question: &&Value| collection.is_none_or(|name| question["collection"] == name);
-    Ok(questions.filter(wanted).cloned().collect())
 }
 
 fn write_questions(folder: &Path, questions: &[Value]) -> anyhow::Result<()> {
@@ -77,8 +72,4 @@ fn write_documents(client: &Client, path: &Path, documents: &[Value]) -> anyhow:
     corpus.flush()?;
     bar.finish_and_clear();
     Ok(())
-}
-
-fn text<'a>(value: &'a Value, key: &str) -> &'a str {
-    value[key].as_str().unwrap_or_default()
 }

@@ -127,7 +127,7 @@ fn path(question: &Value) -> String {
     format!("/api/v1/evaluation/questions/{}", encoded(text(question, "id")))
 }
 
-fn items(client: &Client, state: &str) -> anyhow::Result<Vec<Value>> {
+pub(super) fn items(client: &Client, state: &str) -> anyhow::Result<Vec<Value>> {
     let listed = client.get(&format!("/api/v1/evaluation/questions?state={state}"))?;
     Ok(listed["items"].as_array().cloned().unwrap_or_default())
 }
@@ -144,6 +144,6 @@ fn list(questions: &[Value], json: bool) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn text<'a>(value: &'a Value, key: &str) -> &'a str {
+pub(super) fn text<'a>(value: &'a Value, key: &str) -> &'a str {
     value[key].as_str().unwrap_or_default()
 }
